@@ -1,0 +1,1 @@
+"""What helps the learner but teaches nothing by being read."""

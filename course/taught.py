@@ -1,0 +1,21 @@
+"""What the notebooks define and others use: the very functions that the reader saw.
+
+Built by tools/build.py from the cells whose metadata says `export`; change the notebook instead.
+"""
+
+
+# Taught in gd-sgd-scratch.
+def sgd(params, lr, batch_size):
+    for param in params:
+        # -= changes an NDArray in place, in its own memory
+        param -= lr / batch_size * param.grad
+
+
+# Taught in momentum-scratch.
+def sgd_momentum(params, vs, lr, mom, batch_size):
+    # param.grad is the gradient of the loss summed over the minibatch, so divide by batch_size
+    # *=, += and -= change an NDArray in place, in its own memory
+    for param, v in zip(params, vs):
+        v *= mom
+        v += lr / batch_size * param.grad
+        param -= v

@@ -1,0 +1,333 @@
+"""Find out what is wrong with a learner's momentum update, by imitating the usual mistakes.
+
+The learner's function and the true update run from the same state. Where they part, every usual
+mistake, and every two of them together, is imitated in float64; the one that ends where the
+learner's function ended is the one to name.
+"""
+
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+from mxnet import nd
+
+from course.verdict import TIME_IS_UP, attempt, right, shown, wrong
+
+STEPS = 4
+SHAPES = ((1,), (3, 2), (4,))  # none fits where another belongs: a shared velocity raises
+SAME_SHAPES = ((3,), (3,), (3,))  # a shared velocity fits, and shows by where it leads
+
+
+class Rule(NamedTuple):
+    """An update rule: the true one by default, each field another way to depart from it."""
+
+    signs: str = "v, then x - v"
+    lr: str = "inside"
+    batch: str = "mean"
+    mom: str = "right"
+    step: str = "new velocity"
+    velocity: str = "kept"
+    params: str = "kept"
+    which: str = "all"
+    buffer: str = "own"
+
+
+# Every departure, with what to tell the learner. The field's default is not listed.
+MISTAKES = {
+    ("signs", "uphill"): (
+        "方向反了：参数在朝着目标函数上升的方向走。检查更新 x 时的正负号。",
+        "wrong sign: the parameters move uphill. Look at the sign where x is updated.",
+    ),
+    ("signs", "negated gradient"): (
+        "方向反了：速度里的梯度带了负号，而 x 又减去速度。",
+        "wrong sign: the gradient enters the velocity negated, and x subtracts the velocity.",
+    ),
+    ("lr", "outside"): (
+        "学习率乘在了速度外面：这一章的公式里，η 乘的是梯度，在速度里面。",
+        "the learning rate stands outside the velocity; "
+        "in this chapter η multiplies the gradient, inside the velocity.",
+    ),
+    ("lr", "twice"): (
+        "学习率乘了两次：速度里一次，更新 x 时又一次。",
+        "the learning rate is applied twice, in the velocity and again in the step.",
+    ),
+    ("lr", "missing"): (
+        "没有用到学习率。",
+        "the learning rate is not used.",
+    ),
+    ("batch", "missing"): (
+        "没有除以 batch_size：param.grad 是小批量中损失之和的梯度。",
+        "the division by batch_size is missing; param.grad is the gradient of a summed loss.",
+    ),
+    ("batch", "step only"): (
+        "batch_size 只除了 x 的步子，没有除速度里的梯度。",
+        "batch_size divides only the step of x, not the gradient in the velocity.",
+    ),
+    ("batch", "times"): (
+        "梯度应当除以 batch_size，而不是乘以它。",
+        "the gradient is multiplied by batch_size instead of divided by it.",
+    ),
+    ("mom", "ignored"): (
+        "没有用到 γ：旧的速度原封不动地留着，只会越积越大。",
+        "γ is ignored: the old velocity stays as large as it was.",
+    ),
+    ("mom", "overwritten"): (
+        "速度被新的梯度覆盖了：旧的速度应当乘以 γ 保留下来。",
+        "the velocity is overwritten; γ times the old velocity should stay in it.",
+    ),
+    ("mom", "on the gradient"): (
+        "γ 乘到了梯度上；它该乘的是旧的速度。",
+        "γ multiplies the gradient; it belongs to the old velocity.",
+    ),
+    ("mom", "on both"): (
+        "γ 把梯度也乘上了；它只该乘旧的速度。",
+        "γ multiplies the gradient as well; it belongs to the old velocity only.",
+    ),
+    ("mom", "swapped with lr"): (
+        "γ 和 η 互换了：γ 该乘旧的速度，η 该乘梯度。",
+        "γ and η are swapped: γ belongs to the old velocity, η to the gradient.",
+    ),
+    ("mom", "average"): (
+        "梯度多乘了 (1−γ)：那是加权平均的写法，这一章的速度是加权和。",
+        "the gradient carries a factor (1−γ): that makes an average, "
+        "and this chapter's velocity is a weighted sum.",
+    ),
+    ("step", "old velocity"): (
+        "先走了步、后更新速度：应当先更新速度，再用新的速度更新 x。",
+        "the step is taken before the velocity is renewed; renew it first, then step.",
+    ),
+    ("step", "Nesterov"): (
+        "这是 Nesterov 加速梯度：x 应当直接减去新的速度，不再往前多看一步。",
+        "this is Nesterov's form; here x subtracts the new velocity itself.",
+    ),
+    ("step", "gradient"): (
+        "没有用到速度：x 减去的只是当前的梯度乘以学习率。",
+        "the velocity is not used: x subtracts the learning rate times the gradient.",
+    ),
+    ("velocity", "lost"): (
+        "速度没有原地更新：v = … 只是换了个局部变量，要用 v[:] = … 或 v *= …。",
+        "the velocity is not updated in place: `v = …` only renames a local variable; "
+        "write `v[:] = …` or `v *= …`.",
+    ),
+    ("params", "lost"): (
+        "参数没有原地更新：param = … 只是换了个局部变量，要用 param[:] = … 或 param -= …。",
+        "the parameters are not updated in place: `param = …` only renames a local variable; "
+        "write `param[:] = …` or `param -= …`.",
+    ),
+    ("which", "first"): (
+        "只更新了第一个参数：循环是不是提前结束了？",
+        "only the first parameter is updated. Does the loop end too early?",
+    ),
+    ("which", "last"): (
+        "只更新了最后一个参数。",
+        "only the last parameter is updated.",
+    ),
+    ("buffer", "first"): (
+        "所有参数共用了第一个速度：每个参数要有自己的速度。",
+        "all parameters share the first velocity; each needs its own.",
+    ),
+    ("buffer", "last"): (
+        "所有参数共用了最后一个速度：每个参数要有自己的速度。",
+        "all parameters share the last velocity; each needs its own.",
+    ),
+    ("buffer", "last in the step"): (
+        "更新 x 时，所有参数减去的都是最后一个速度：每个参数要减去自己的速度。",
+        "every parameter subtracts the last velocity; each must subtract its own.",
+    ),
+}
+
+
+def _moved(x, v, grad, lr, mom, batch_size, rule):
+    """Give a parameter and its velocity after one update by `rule`."""
+    size = {"mean": 1 / batch_size, "times": batch_size}.get(rule.batch, 1)
+    inner = lr if rule.lr in ("inside", "twice") else 1
+    keep, gain = {
+        "right": (mom, inner),
+        "ignored": (1, inner),
+        "overwritten": (0, inner),
+        "on the gradient": (1, mom * inner),
+        "on both": (mom, mom * inner),
+        "swapped with lr": (lr, mom),
+        "average": (mom, (1 - mom) * inner),
+    }[rule.mom]
+    gradient = gain * size * grad
+    if rule.signs in ("mxnet", "negated gradient"):
+        gradient = -gradient
+    new = keep * v + gradient
+    step = {
+        "new velocity": new,
+        "old velocity": v,
+        "Nesterov": keep * new + gradient,
+        "gradient": gradient,
+    }[rule.step]
+    step = step * (lr if rule.lr in ("outside", "twice") else 1)
+    step = step / (batch_size if rule.batch == "step only" else 1)
+    moved = x + step if rule.signs in ("mxnet", "uphill") else x - step
+    return (moved if rule.params == "kept" else x), (new if rule.velocity == "kept" else v)
+
+
+class Trial:
+    """A random start, gradients and hyperparameters, for parameters of the given shapes.
+
+    A state, below, is an array of shape (STEPS, 2, n): after each step, the n numbers of all
+    parameters and the n numbers of all velocities.
+    """
+
+    def __init__(self, shapes, rng):
+        self.params = [rng.normal(size=shape) for shape in shapes]
+        self.vs = [rng.normal(size=shape) for shape in shapes]
+        self.grads = [[rng.normal(0, 9, size=shape) for shape in shapes] for _ in range(STEPS)]
+        # Apart from each other and from 1/2, so that no two mistakes look alike.
+        self.mom = rng.uniform(0.7, 0.9)
+        self.batch_size = int(rng.integers(3, 9))
+        self.lrs = rng.uniform(0.2, 0.4) * 0.5 ** np.arange(STEPS)
+
+    def by_rule(self, rule):
+        """Give the state to which `rule` leads."""
+        params, vs, states = list(self.params), list(self.vs), []
+        last = len(params) - 1
+        for grads, lr in zip(self.grads, self.lrs):
+            before = list(params)
+            for i in {"all": range(last + 1), "first": [0], "last": [last]}[rule.which]:
+                j = {"first": 0, "last": last}.get(rule.buffer, i)
+                params[i], vs[j] = _moved(
+                    params[i], vs[j], grads[i], lr, self.mom, self.batch_size, rule
+                )
+            if rule.buffer == "last in the step":
+                params = [x - vs[last] for x in before]
+            states += params + vs
+        return _state(states)
+
+    def by_function(self, update):
+        """Give the state to which the learner's `update` leads, and whether it returned arrays."""
+        params = [nd.array(x) for x in self.params]
+        vs = [nd.array(v) for v in self.vs]
+        states, returned = [], False
+        for param in params:
+            param.attach_grad()
+        for grads, lr in zip(self.grads, self.lrs):
+            for param, grad in zip(params, grads):
+                param.grad[:] = nd.array(grad)
+            result = update(list(params), list(vs), float(lr), float(self.mom), self.batch_size)
+            returned = returned or result is not None
+            states += [array.asnumpy() for array in params + vs]
+        return _state(states), returned
+
+    def agree(self, state, rule):
+        """Tell whether `state` is where `rule` leads, to float32 accuracy."""
+        if rule.buffer != "own" and len({x.shape for x in self.params}) > 1:
+            return False  # shared by parameters of different shapes, a velocity raises
+        return _close(state, self.by_rule(rule))
+
+
+def _state(arrays):
+    """Make a state of the parameters and velocities after each step, one array after the other."""
+    return np.concatenate([array.ravel() for array in arrays]).reshape(STEPS, 2, -1)
+
+
+def _close(left, right):
+    return np.allclose(left, right, rtol=1e-4, atol=1e-4)
+
+
+def rules():
+    """Give the usual mistakes, alone and then by twos, as (names, rule)."""
+    for name in MISTAKES:
+        yield [name], Rule(**dict([name]))
+    yield [("step", "gradient")], Rule(step="gradient", velocity="lost")  # plain SGD
+    for pair in combinations(MISTAKES, 2):
+        fields = dict(pair)
+        if len(fields) == 2:
+            yield pair, Rule(**fields)
+
+
+def _compared(trial, state, returned):
+    """Give the verdict on a learner's `state`, or None if no known rule leads there."""
+    if trial.agree(state, Rule()):
+        return right(
+            "参数和速度每一步都与公式一致。",
+            "parameters and velocities follow the formula at every step.",
+        )
+    if trial.agree(state, Rule(signs="mxnet")):
+        return right(
+            "这是 MXNet 的符号约定：v 里存的是负的速度，x 加上它。"
+            "从零速度出发，参数的轨迹与这一章的公式完全相同。",
+            "this is MXNet's sign convention: v holds the negated velocity, and x adds it. "
+            "From zero velocity the parameters move exactly as by this chapter's formula.",
+        )
+    if not np.isfinite(state).all():
+        return wrong(
+            "参数或速度变成了 nan 或无穷大。",
+            "parameters or velocities become nan or infinite.",
+        )
+    if returned and _close(state[:, 0], trial.by_rule(Rule(params="lost"))[:, 0]):
+        return wrong(
+            "你的函数返回了新的数组，参数本身却没有变：调用它的代码不看返回值，要原地更新。",
+            "the function returns new arrays and leaves the parameters as they were; "
+            "its caller ignores what it returns, so update in place.",
+        )
+    if trial.agree(state, Rule(velocity="lost", params="lost")):
+        return wrong(
+            "参数和速度都没有变：两者都要原地更新。",
+            "neither parameters nor velocities change; update both in place.",
+        )
+    for names, rule in rules():
+        if trial.agree(state, rule):
+            return wrong(
+                "".join(MISTAKES[name][0] for name in names),
+                " Also: ".join(MISTAKES[name][1] for name in names),
+            )
+    return None
+
+
+def _unnamed(trial, state):
+    """Say how far `state` is right, where no usual mistake explains it."""
+    expected = trial.by_rule(Rule())
+    if _close(state[0], expected[0]):
+        return wrong(
+            "第一次更新是对的，之后就不对了。每次更新都要用当时的学习率和速度。",
+            "the first update is right, later ones are not. "
+            "Each must use the learning rate and the velocity of its time.",
+        )
+    if _close(state[:, 1], expected[:, 1]):
+        return wrong(
+            "速度是对的，参数不对：检查更新 x 的那一行。",
+            "the velocities are right, the parameters are not. Look at the line that updates x.",
+        )
+    return wrong(
+        "更新后的速度和公式不符：先对照公式检查 v，再检查 x。",
+        "the velocities do not follow the formula. Compare first v with it, then x.",
+    )
+
+
+def diagnose(update, rng=None):
+    """Say whether `update` is the chapter's `sgd_momentum`, and if not, what is wrong.
+
+    Parameters
+    ----------
+    update : callable
+        The learner's ``update(params, vs, lr, mom, batch_size)``.
+    rng : numpy.random.Generator, optional
+        Draws the start, the gradients and the hyperparameters; a fresh one by default.
+
+    Returns
+    -------
+    Verdict
+    """
+    if not callable(update):
+        return wrong(
+            f"这里需要一个函数，得到的是 {shown(update)}。",
+            f"a function is expected here, got {shown(update)}.",
+        )
+    rng = np.random.default_rng() if rng is None else rng
+    trial = Trial(SHAPES, rng)
+    outcome, fault = attempt(lambda: trial.by_function(update), update)
+    if fault is None:
+        return _compared(trial, *outcome) or _unnamed(trial, outcome[0])
+    if fault is not TIME_IS_UP:
+        # A velocity shared by parameters of different shapes raises; by equal ones it shows itself.
+        trial = Trial(SAME_SHAPES, rng)
+        outcome, second_fault = attempt(lambda: trial.by_function(update), update)
+        found = None if second_fault else _compared(trial, *outcome)
+        if found and not found.right:
+            return found
+    return fault

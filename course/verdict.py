@@ -1,0 +1,123 @@
+"""How every check answers: in the notebook's language, in a sentence, never with a traceback."""
+
+import functools
+import linecache
+import re
+import signal
+import threading
+import traceback
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check has found: whether the answer is right, and a sentence in each language."""
+
+    right: bool
+    zh: str
+    en: str
+
+
+def right(zh, en):
+    """Give the verdict on a right answer."""
+    return Verdict(True, zh, en)
+
+
+def wrong(zh, en):
+    """Give the verdict on a wrong answer: what exactly is wrong, without the solution."""
+    return Verdict(False, zh, en)
+
+
+def shown(value):
+    """Give a learner's value as it may stand in a sentence: one line, at most 60 characters."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception as error:  # whatever the learner's class raises
+        text = f"{type(value).__name__} ({type(error).__name__})"
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def language():
+    """Give the notebook's language, told by the folder that its kernel runs in: "zh" or "en"."""
+    return "zh" if Path.cwd().name.startswith("zh") else "en"
+
+
+def check(find):
+    """Make a check of a function that gives a `Verdict`: print it, return whether it is right."""
+
+    @functools.wraps(find)
+    def checked(answer):
+        verdict = find(answer)
+        opening = {"zh": ("还不对：", "正确："), "en": ("Not yet: ", "Right: ")}[language()]
+        print(opening[verdict.right] + getattr(verdict, language()))
+        return verdict.right
+
+    return checked
+
+
+class TimeIsUpError(BaseException):
+    """The learner's function ran too long; not an Exception, so that its `except` lets it pass."""
+
+
+SECONDS = 2
+TIME_IS_UP = wrong(
+    f"你的函数运行了 {SECONDS} 秒还没有结束，是不是有个循环停不下来？",
+    f"your function had not come to an end after {SECONDS} seconds. An endless loop?",
+)
+
+
+def _raise_time_is_up(signum, frame):
+    raise TimeIsUpError
+
+
+def attempt(run, function):
+    """Call `run()`, which calls the learner's `function`, for at most `SECONDS`.
+
+    The limit holds in the main thread only, where a notebook's cells run.
+
+    Parameters
+    ----------
+    run : callable
+        Takes no argument.
+    function : callable
+        The learner's, to which the line in an exception's message refers.
+
+    Returns
+    -------
+    tuple
+        What `run` returned and None, or None and a `Verdict` that tells how it failed
+        (`TIME_IS_UP` if it did not come to an end).
+    """
+    limited = threading.current_thread() is threading.main_thread()
+    if limited:
+        before = signal.signal(signal.SIGALRM, _raise_time_is_up)
+        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        return run(), None
+    except TimeIsUpError:
+        return None, TIME_IS_UP
+    except (Exception, SystemExit) as error:
+        return None, _exception(error, function)
+    finally:
+        if limited:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+
+def _exception(error, function):
+    """Describe an exception by its type, its message and the learner's own line."""
+    # MXNet's messages hold its C++ stack; the sentence that matters stands in the last line.
+    lines = str(error).strip().splitlines() or [""]
+    message = re.sub(r"^.*\.(cc|h):\d+: ", "", lines[-1]).removeprefix("MXNetError: ")
+    what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    own = getattr(getattr(function, "__code__", None), "co_filename", None)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
+    if not frames:
+        return wrong(f"调用你的函数时出错：{what}", f"calling your function failed: {what}")
+    number = frames[-1].lineno
+    code = linecache.getline(own, number).strip()
+    return wrong(
+        f"你的函数在第 {number} 行出错：{what}\n    {code}",
+        f"your function failed in line {number}: {what}\n    {code}",
+    )

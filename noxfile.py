@@ -1,0 +1,95 @@
+"""Every task by name: `nox -l` lists them, `nox -s NAME` runs one."""
+
+import json
+import os
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.4.15"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.sessions = ["lint", "test"]
+
+PYTHON = "3.11"  # the newest that mxnet 1.9.1's numpy has wheels for
+
+
+def install(session, requirements):
+    session.install("--require-hashes", "-r", requirements)
+
+
+@nox.session(python=PYTHON)
+def lab(session):
+    """Open the chapter in JupyterLab; what follows -- goes to JupyterLab."""
+    install(session, "requirements.txt")
+    session.run("python", "tools/doctor.py")
+    arguments = list(session.posargs)
+    if not any(argument.endswith(".ipynb") for argument in arguments):
+        arguments.insert(0, "notebooks/en/momentum-scratch.ipynb")
+    if hasattr(os, "geteuid") and os.geteuid() == 0:  # containers
+        arguments.append("--allow-root")
+    chinese = any("notebooks/zh" in argument for argument in arguments)
+    # Defaults of this environment's JupyterLab; the user's own settings win over them.
+    overrides = {
+        "@jupyterlab/translation-extension:plugin": {"locale": "zh_CN" if chinese else "default"},
+        "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    }
+    settings = Path(session.virtualenv.location, "share/jupyter/lab/settings")
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "overrides.json").write_text(json.dumps(overrides))
+    # An update would break the pinned set, so JupyterLab does not look for one.
+    never = "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"
+    session.run("jupyter", "lab", never, *arguments)
+
+
+@nox.session(python=PYTHON)
+def test(session):
+    """Run every notebook against its stored outputs, and all other tests."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "tools/doctor.py")
+    session.run("pytest", "--numprocesses=auto", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def lint(session):
+    """Check the style of code and notebooks."""
+    install(session, "requirements-dev.txt")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+
+
+@nox.session(python=PYTHON)
+def build(session):
+    """Draw the figures, build and execute the four editions."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "tools/build.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def lock(session):
+    """Pin what pyproject.toml asks for; `-- --upgrade` takes the newest that fit."""
+    session.install("uv")
+    command = "nox -s lock"
+    for output, extra in (
+        ("requirements.txt", ()),
+        ("requirements-dev.txt", ("--group", "dev", "--constraint", "requirements.txt")),
+    ):
+        session.run(
+            *("uv", "pip", "compile", "--quiet", "--universal", "--generate-hashes"),
+            *("--python-version", PYTHON, "--custom-compile-command", command),
+            *(*extra, *session.posargs, "--output-file", output, "pyproject.toml"),
+        )
+    session.run("python", "tools/environment.py")
+
+
+@nox.session(venv_backend="none")
+def dev(session):
+    """Make .venv for daily work, with readable diffs of notebooks and the commit hooks."""
+    session.run("uv", "venv", "--quiet", "--allow-existing", "--python", PYTHON, ".venv")
+    python = ".venv/bin/python"
+    session.run(
+        *("uv", "pip", "install", "--quiet", "--python", python),
+        *("--require-hashes", "-r", "requirements-dev.txt"),
+    )
+    session.run(".venv/bin/nbdime", "config-git", "--enable")
+    session.run(".venv/bin/pre-commit", "install")
