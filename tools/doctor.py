@@ -6,8 +6,9 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 INSTALL = "python -m pip install --require-hashes -r requirements.txt"
+PACKAGES = ("mxnet", "numpy", "matplotlib")
 ELSEWHERE = (
-    "Windows: use WSL2; Apple silicon: a Linux container (linux/arm64); anywhere: Binder. "
+    "Windows: use WSL2. Apple silicon: use a container for linux/amd64. Anywhere: use Binder. "
     "README.md says how."
 )
 
@@ -28,7 +29,7 @@ def platform_problem():
 
 def package_problem():
     """Name the package that is missing or that MXNet cannot live with, or give None."""
-    for package in ("mxnet", "numpy", "matplotlib"):
+    for package in PACKAGES:
         try:
             version(package)
         except PackageNotFoundError:
@@ -46,9 +47,11 @@ def import_problem():
     try:
         import mxnet  # noqa: F401
     except OSError as error:
-        missing = re.match(r"(lib\w+)\.so\.?(\d*): cannot open shared object file", str(error))
+        missing = re.match(r"(lib\w+)\.so[.\d]*: cannot open shared object file", str(error))
         if not missing:
             return f"MXNet cannot be loaded: {error}"
+        if missing[1].startswith(("libarmpl", "libamath", "libastring")):
+            return f"MXNet needs {missing[1]}, one of the Arm Performance Libraries; install these."
         return (
             f"The system library {missing[1]} is missing. MXNet needs libgomp and libquadmath. "
             "Debian and Ubuntu: sudo apt-get install libgomp1 libquadmath0. "

@@ -1,0 +1,24 @@
+"""What several test files use."""
+
+from pathlib import Path
+
+import nbformat
+
+ROOT = Path(__file__).parents[1]
+EDITIONS = ("zh", "en", "zh-solutions", "en-solutions")
+
+
+def notebooks(*folders):
+    """Give the paths of the notebooks in these folders of `notebooks/`, sorted."""
+    return [
+        path for name in folders for path in sorted((ROOT / "notebooks" / name).glob("*.ipynb"))
+    ]
+
+
+def name_of(path):
+    """Give a test's id for a notebook: folder/name."""
+    return f"{path.parent.name}/{path.stem}"
+
+
+def read(path):
+    return nbformat.read(path, as_version=4)

@@ -1,0 +1,180 @@
+"""The chapter in a real browser: JupyterLab as `nox -s lab` starts it, driven in Chromium."""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import nbformat
+import pytest
+from conftest import ROOT, read
+from playwright.sync_api import sync_playwright
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+SCREENSHOTS = ROOT / "screenshots"  # not in git; CI keeps them where a test fails
+
+pytestmark = pytest.mark.skipif(
+    CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium fonts-noto-cjk"
+)
+
+
+def wait_until(condition, seconds, what):
+    end = time.monotonic() + seconds
+    while not (result := condition()):
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.2)
+    return result
+
+
+@pytest.fixture
+def course(tmp_path):
+    """Give a copy of the course without stored outputs, so that what is seen has been run."""
+    for name in ("utils.py", "course", "img", "notebooks", "tools"):
+        path = ROOT / name
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / name)
+    for path in tmp_path.glob("notebooks/*/*.ipynb"):
+        notebook = read(path)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+        nbformat.write(notebook, path)
+    return tmp_path
+
+
+@pytest.fixture
+def lab(course, language):
+    """Start JupyterLab on loopback; give its address and its token."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex()
+    own = {f"JUPYTER_{name}_DIR": str(course / name) for name in ("CONFIG", "DATA", "RUNTIME")}
+    own |= {f"JUPYTERLAB_{name}_DIR": str(course / name) for name in ("SETTINGS", "WORKSPACES")}
+    with (course / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            [
+                *(sys.executable, "tools/lab.py", f"notebooks/{language}/momentum-scratch.ipynb"),
+                *("--no-browser", "--ip=127.0.0.1", f"--port={port}"),
+                *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
+            ],
+            cwd=course,
+            env={**os.environ, **own},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+
+    def answers():
+        assert server.poll() is None, (course / "lab.log").read_text()
+        try:
+            return urllib.request.urlopen(f"http://127.0.0.1:{port}/api", timeout=5).status == 200
+        except OSError:
+            return False
+
+    try:
+        wait_until(answers, 60, "JupyterLab answers")
+        yield f"http://127.0.0.1:{port}", token
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def page(lab, language):
+    """Open the address that JupyterLab itself would open; note what goes wrong on the page."""
+    address, token = lab
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=[
+                *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+                *("--disable-background-networking", "--disable-component-update"),
+                "--disable-sync",
+            ],
+        )
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.foreign, page.errors = [], []
+        own = (address, address.replace("http", "ws"), "data:", "blob:")
+        page.on("request", lambda r: r.url.startswith(own) or page.foreign.append(r.url))
+        page.on("websocket", lambda w: w.url.startswith(own) or page.foreign.append(w.url))
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
+        page.goto(f"{address}/?token={token}")
+        try:
+            yield page
+        finally:
+            SCREENSHOTS.mkdir(exist_ok=True)
+            page.screenshot(path=SCREENSHOTS / f"chapter-{language}-end.png")
+            browser.close()
+
+
+def open_images(page):
+    """Scroll through the notebook on the page; give the width in pixels of each image by source."""
+    widths = {}
+    panel = page.locator(".jp-NotebookPanel:visible .jp-WindowedPanel-outer")
+    height = panel.evaluate("panel => panel.scrollHeight")
+    for top in range(0, height + 1, 500):
+        panel.evaluate("(panel, top) => { panel.scrollTop = top }", top)
+        page.wait_for_timeout(200)
+        found = page.locator(".jp-NotebookPanel:visible .jp-Cell img").evaluate_all(
+            "images => images.map(image => [image.src, image.naturalWidth])"
+        )
+        widths.update(found)
+    return widths
+
+
+def run_all(page, menu):
+    """Run all cells; again where JupyterLab, not quite ready at first, has let the click pass."""
+
+    def started():
+        page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
+        page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+        page.wait_for_timeout(1500)
+        return re.search(r"\[[*\d]", "".join(page.locator(".jp-InputPrompt").all_inner_texts()))
+
+    wait_until(started, 30, "the cells start to run")
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_chapter_runs_in_jupyterlab(page, course, language):
+    path = course / f"notebooks/{language}/momentum-scratch.ipynb"
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
+    page.screenshot(path=SCREENSHOTS / f"chapter-{language}-start.png")
+    run_all(page, menu={"zh": "运行", "en": "Run"}[language])  # JupyterLab speaks the language too
+
+    def saved():
+        page.keyboard.press("Control+s")
+        cells = [cell for cell in read(path).cells if cell.cell_type == "code"]
+        done = all(cell.execution_count for cell in cells) and cells[-1].outputs
+        return cells if done else None
+
+    ran = wait_until(saved, 60, "all cells have run")
+    stored = read(ROOT / f"notebooks/{language}/momentum-scratch.ipynb").cells
+    for cell, expected in zip(ran, [cell for cell in stored if cell.cell_type == "code"]):
+        assert cell.source == expected.source
+        assert [output.output_type for output in cell.outputs] == [
+            output.output_type for output in expected.outputs
+        ]
+        for output, other in zip(cell.outputs, expected.outputs):
+            assert output.get("text") == other.get("text")
+
+    assert page.locator('[data-mime-type="application/vnd.jupyter.stderr"]').count() == 0
+    assert page.locator('[data-mime-type="application/vnd.jupyter.error"]').count() == 0
+    widths = open_images(page)
+    computed = [width for source, width in widths.items() if source.startswith("data:image/png")]
+    assert len(widths) == 4  # two pictures, the QR code, and the computed curve
+    assert len(computed) == 1
+    assert min(widths.values()) > 100, widths
+    page.locator('.jp-OutputArea img[src^="data:image/png"]').scroll_into_view_if_needed()
+    page.screenshot(path=SCREENSHOTS / f"chapter-{language}-figure.png")
+
+    other = {"zh": "English", "en": "中文"}[language]
+    page.locator(".jp-Cell").get_by_text(other, exact=True).last.click()
+    title = {"zh": "Momentum, from scratch", "en": "动量法——从零开始"}[language]
+    page.locator(".jp-NotebookPanel:visible h1", has_text=title).first.wait_for()
+    assert (page.foreign, page.errors) == ([], [])

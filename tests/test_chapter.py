@@ -1,0 +1,292 @@
+"""The built chapter against its specification: its cells, their facts, what they compute."""
+
+import ast
+import re
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+from conftest import EDITIONS, ROOT, read
+from matplotlib import pyplot as plt
+
+CHAPTERS = {
+    edition: read(ROOT / f"notebooks/{edition}/momentum-scratch.ipynb") for edition in EDITIONS
+}
+every_edition = pytest.mark.parametrize("edition", EDITIONS)
+
+# Of each cell: its kind, and what must stand in it in both languages, in zh, in en.
+CELLS = [
+    (
+        "# ",
+        ["(gd-sgd-scratch.ipynb)"],
+        ["动量法——从零开始", "最陡下降", "当前位置"],
+        ["Momentum, from scratch", "*steepest descent*"],
+    ),
+    (
+        "## ",
+        [
+            r"f: \mathbb{R}^2 \rightarrow \mathbb{R}",
+            r"\mathbf{x} = [x_1, x_2]^\top",
+            "(../../img/gd-move.png)",
+        ],
+        ["等高线", "红色三角形", "箭头", "越过", "竖直", "水平", "学习率"],
+        [
+            "contour lines",
+            "red triangle",
+            "arrow",
+            "*overshoot*",
+            "vertical",
+            "horizontal",
+            "small learning rate",
+        ],
+    ),
+    (
+        "## ",
+        [
+            r"\mathbf{v} &:= \gamma \mathbf{v} + \eta \nabla f_\mathcal{B}(\mathbf{x})",
+            r"\mathbf{x} &:= \mathbf{x} - \mathbf{v}",
+            r"\frac{\eta}{1-\gamma} \nabla f_\mathcal{B}(\mathbf{x})",
+            r"\eta/(1-\gamma)",
+            "(gd-sgd-scratch.ipynb)",
+            "(../../img/momentum-move.png)",
+        ],
+        ["指数加权移动平均", "速度", "动量参数", "加权和", "更大的学习率"],
+        [
+            "exponentially weighted moving average",
+            "velocity",
+            "momentum parameter",
+            "weighted sum",
+            "larger learning rate",
+        ],
+    ),
+    (
+        "## ",
+        [
+            r"\mathbf{v}_1 &= \eta\mathbf{g}",
+            r"\eta\mathbf{g}(\gamma + 1)",
+            r"\eta\mathbf{g}(\gamma^2 + \gamma + 1)",
+            r"\mathbf{v}_\infty &= \frac{\eta\mathbf{g}}{1-\gamma}",
+            "0.99",
+            "100",
+        ],
+        ["动量参数"],
+        ["momentum parameter"],
+    ),
+    ("## ", [], ["速度"], ["velocity"]),
+    ("code", ["def sgd_momentum(params, vs, lr, mom, batch_size)"], [], []),
+    ("text", ["`true_w`", "`true_b`", "[2, -3.4]", "4.2"], ["线性回归"], ["linear regression"]),
+    (
+        "code",
+        [
+            "num_inputs = 2\n",
+            "num_examples = 1000\n",
+            "true_w = [2, -3.4]\n",
+            "true_b = 4.2\n",
+            "def init_params():",
+            "mx.random.seed(",
+        ],
+        [],
+        [],
+    ),
+    (
+        "text",
+        ["`log_interval`", "`batch_size`", "0.1", "10"],
+        ["学习率", "迭代周期"],
+        ["learning rate", "Epochs"],
+    ),
+    (
+        "code",
+        [
+            "'retina'",
+            "import utils\n",
+            "net = utils.linreg\n",
+            "utils.squared_loss",
+            "utils.data_iter(",
+            "autograd.record()",
+            ".backward()",
+            "sgd_momentum(",
+            "utils.set_fig_size(mpl)",
+            "def optimize(batch_size, lr, mom, num_epochs, log_interval):",
+            "lr *= 0.1",
+            ".3e",
+        ],
+        [],
+        [],
+    ),
+    ("text", [], ["接近"], ["close to the true"]),
+    ("code", ["optimize(batch_size=10, lr=0.2, mom=0.9, num_epochs=3, log_interval=10)"], [], []),
+    ("## ", [], ["有些问题", "更大的学习率"], ["some problems", "larger learning rate"]),
+    ("## ", [], ["动量参数"], ["momentum parameter"]),
+    (
+        "## ",
+        ["https://discuss.gluon.ai/t/topic/1879", "(../../img/qr_momentum-scratch.svg)"],
+        ["讨论"],
+        ["Discussion"],
+    ),
+]
+
+
+def kind(cell):
+    heading = re.match("#+ ", cell.source)
+    return "code" if cell.cell_type == "code" else heading[0] if heading else "text"
+
+
+def specified(edition):
+    """Split an edition's cells into the 15 of the specification and the exercises' own."""
+    first, *cells, last = CHAPTERS[edition].cells
+    assert (first.id, last.id) == ("first", "last")
+    return [*cells[:14], cells[-1]], cells[14:-1]
+
+
+@every_edition
+def test_the_cells_stand_in_the_specifications_order(edition):
+    cells, _ = specified(edition)
+    assert [kind(cell) for cell in cells] == [row[0] for row in CELLS]
+    for cell, (_, both, zh, en) in zip(cells, CELLS):
+        for fact in both + (zh if edition.startswith("zh") else en):
+            assert fact in cell.source, cell.id
+
+
+@every_edition
+def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
+    _, exercises = specified(edition)
+    assert [kind(cell) for cell in exercises] == ["code", "text", "code", "text", "code"]
+    tag = "solution" if edition.endswith("-solutions") else "exercise"
+    assert [cell.metadata.tags for cell in exercises if kind(cell) == "code"] == [[tag]] * 3
+    checks = ("smaller_momentum(prediction)", "sgd_momentum(my_momentum)", "final_velocity(answer)")
+    codes = [cell.source for cell in exercises if kind(cell) == "code"]
+    for code, check in zip(codes, checks):
+        assert f"\npassed = checks.{check}" in code
+
+
+@pytest.mark.parametrize(
+    ("edition", "opening"),
+    [
+        ("zh", "还不对："),
+        ("en", "Not yet: "),
+        ("zh-solutions", "正确："),
+        ("en-solutions", "Right: "),
+    ],
+)
+def test_a_starter_does_not_pass_its_check_and_a_solution_does(edition, opening):
+    for cell in specified(edition)[1]:
+        if kind(cell) == "code":
+            printed = [output.text for output in cell.outputs if output.get("name") == "stdout"]
+            assert printed[-1].splitlines()[-1].startswith(opening), cell.id
+
+
+def stored(edition, cell_id):
+    (cell,) = [cell for cell in CHAPTERS[edition].cells if cell.id == cell_id]
+    return cell.outputs
+
+
+def test_the_last_run_prints_the_same_in_every_edition():
+    assert len({stored(edition, "run")[0].text for edition in EDITIONS}) == 1
+
+
+def test_the_last_run_ends_near_the_noise_floor_and_the_truth():
+    printed = stored("en", "run")[0].text
+    assert printed.startswith("batch size 10\n")
+    number = r"(-?\d[\d.e+-]*)"
+    epochs = re.findall(rf"epoch (\d), learning rate {number}, loss {number}\n", printed)
+    assert [(epoch, float(lr)) for epoch, lr, _ in epochs] == [("1", 0.2), ("2", 0.2), ("3", 0.02)]
+    assert float(epochs[-1][2]) == pytest.approx(0.01**2 / 2, rel=0.2)
+    weights = re.search(rf"w: {number}, {number}\nb: {number}", printed)
+    np.testing.assert_allclose([float(one) for one in weights.groups()], [2, -3.4, 4.2], atol=0.005)
+
+
+def test_the_answer_to_the_first_exercise():
+    """With γ = 0.5 the loss after an epoch is smaller, and near the noise floor."""
+
+    def after_an_epoch(outputs):
+        return float(re.search(r"epoch 1, .* loss (.*)", outputs[0].text)[1])
+
+    smaller = after_an_epoch(stored("en-solutions", "smaller-momentum-solution"))
+    assert smaller < 0.1 * after_an_epoch(stored("en", "run"))
+    assert smaller == pytest.approx(0.01**2 / 2, rel=0.2)
+
+
+@pytest.fixture
+def chapter(monkeypatch):
+    """Give the names that the chapter defines, and keep the figures that it shows open."""
+    monkeypatch.setattr(plt, "show", lambda: None)
+    names = {}
+    with mpl.rc_context():
+        for cell in CHAPTERS["en"].cells:
+            if cell.id in ("sgd-momentum", "data", "optimize"):
+                code = "\n".join(line for line in cell.source.splitlines() if line[:1] != "%")
+                exec(code, names)
+        yield names
+    plt.close("all")
+
+
+def test_the_data(chapter):
+    X, y = chapter["X"].asnumpy(), chapter["y"].asnumpy()
+    assert X.shape == (1000, 2)
+    assert abs(X.mean()) < 0.1
+    assert abs(X.std() - 1) < 0.1
+    noise = y - X @ [2, -3.4] - 4.2
+    assert 0.009 < noise.std() < 0.011
+
+
+def test_the_initial_parameters(chapter):
+    (w, b), vs = chapter["init_params"]()
+    assert (w.shape, b.shape, [v.shape for v in vs]) == ((2, 1), (1,), [(2, 1), (1,)])
+    assert w.grad is not None
+    assert b.grad is not None
+    assert not any(array.asnumpy().any() for array in (b, *vs))
+    (again, _), _ = chapter["init_params"]()
+    np.testing.assert_array_equal(w.asnumpy(), again.asnumpy())
+
+
+def drawn(chapter, **arguments):
+    plt.close("all")
+    defaults = {"batch_size": 10, "lr": 0.2, "mom": 0.9, "num_epochs": 3, "log_interval": 10}
+    chapter["optimize"](**{**defaults, **arguments})
+    (line,) = plt.gca().lines
+    return line.get_xdata(), line.get_ydata()
+
+
+def test_the_figure(chapter, capsys):
+    x, losses = drawn(chapter)
+    axes = plt.gca()
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "loss")
+    assert (axes.get_xscale(), axes.get_yscale()) == ("linear", "log")
+    assert axes.get_xlim() == (0, 3)
+    assert tuple(plt.gcf().get_size_inches()) == (3.5, 2.5)
+    np.testing.assert_allclose(x, np.linspace(0, 3, 301), atol=1e-9)
+    assert losses[0] > 1
+    printed = re.findall("loss (.*)", capsys.readouterr().out)
+    assert printed == [f"{losses[epoch * 100]:.3e}" for epoch in (1, 2, 3)]
+    assert printed == re.findall("loss (.*)", stored("en", "run")[0].text)
+
+
+def test_a_figure_is_as_large_as_one_asks(chapter):
+    chapter["utils"].set_fig_size(mpl, (6, 4))
+    drawn(chapter, num_epochs=1)
+    assert tuple(plt.gcf().get_size_inches()) == (6, 4)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "log_interval", "sampled"),
+    [
+        (10, 1000, [1000, 2000, 3000]),
+        (10, 250, range(250, 3001, 250)),
+        (1000, 10, [1000, 2000, 3000]),
+        (300, 300, [300, 600, 900, 1000, 1300, 1600, 1900, 2000, 2300, 2600, 2900, 3000]),
+        (400, 10**6, [1000, 2000, 3000]),
+    ],
+)
+def test_when_the_objective_is_recorded(chapter, batch_size, log_interval, sampled):
+    x, _ = drawn(chapter, batch_size=batch_size, log_interval=log_interval, lr=0.01)
+    np.testing.assert_allclose(x, [0, *(count / 1000 for count in sampled)], atol=1e-9)
+
+
+@every_edition
+def test_the_update_is_the_formula_in_place(edition):
+    """Nothing but NDArray arithmetic: no fused operator, no optimizer, no new list."""
+    (cell,) = [cell for cell in CHAPTERS[edition].cells if cell.id == "sgd-momentum"]
+    (definition,) = ast.parse(cell.source).body
+    assert [a.arg for a in definition.args.args] == ["params", "vs", "lr", "mom", "batch_size"]
+    calls = [node.func.id for node in ast.walk(definition) if isinstance(node, ast.Call)]
+    assert calls == ["zip"]

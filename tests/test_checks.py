@@ -1,0 +1,277 @@
+"""Every hint of the checks, provoked by the mistake that it names."""
+
+import linecache
+import math
+
+import numpy as np
+import pytest
+from mxnet import nd
+
+from course import checks, update_rule, verdict
+from course.update_rule import MISTAKES, diagnose
+
+LOOP = "for p, v in zip(params, vs):"
+TRUE_V = "v[:] = mom * v + lr * p.grad / batch_size"
+TRUE_P = "p[:] = p - v"
+
+
+def function(body):
+    """Make the learner's `update` of its body, as a cell of a notebook would."""
+    source = "def update(params, vs, lr, mom, batch_size):\n"
+    source += "".join(f"    {line}\n" for line in body.splitlines())
+    name = f"<cell {abs(hash(source))}>"
+    linecache.cache[name] = (len(source), None, source.splitlines(True), name)
+    namespace = {"nd": nd, "np": np, "math": math}
+    exec(compile(source, name, "exec"), namespace)
+    return namespace["update"]
+
+
+def each(v, p):
+    """Give a body that runs a line for the velocity and a line for the parameter, for each."""
+    return f"{LOOP}\n    {v}\n    {p}"
+
+
+WRONG = {
+    ("signs", "uphill"): each(TRUE_V, "p[:] = p + v"),
+    ("signs", "negated gradient"): each("v[:] = mom * v - lr * p.grad / batch_size", TRUE_P),
+    ("lr", "outside"): each("v[:] = mom * v + p.grad / batch_size", "p[:] = p - lr * v"),
+    ("lr", "twice"): each(TRUE_V, "p[:] = p - lr * v"),
+    ("lr", "missing"): each("v[:] = mom * v + p.grad / batch_size", TRUE_P),
+    ("batch", "missing"): each("v[:] = mom * v + lr * p.grad", TRUE_P),
+    ("batch", "step only"): each("v[:] = mom * v + lr * p.grad", "p[:] = p - v / batch_size"),
+    ("batch", "times"): each("v[:] = mom * v + lr * p.grad * batch_size", TRUE_P),
+    ("mom", "ignored"): each("v[:] = v + lr * p.grad / batch_size", TRUE_P),
+    ("mom", "overwritten"): each("v[:] = lr * p.grad / batch_size", TRUE_P),
+    ("mom", "on the gradient"): each("v[:] = v + mom * lr * p.grad / batch_size", TRUE_P),
+    ("mom", "on both"): each("v[:] = mom * (v + lr * p.grad / batch_size)", TRUE_P),
+    ("mom", "swapped with lr"): each("v[:] = lr * v + mom * p.grad / batch_size", TRUE_P),
+    ("mom", "average"): each("v[:] = mom * v + (1 - mom) * lr * p.grad / batch_size", TRUE_P),
+    ("step", "old velocity"): each(TRUE_P, TRUE_V),
+    ("step", "Nesterov"): each(TRUE_V, "p[:] = p - mom * v - lr * p.grad / batch_size"),
+    ("step", "gradient"): each(TRUE_V, "p[:] = p - lr * p.grad / batch_size"),
+    ("velocity", "lost"): each("v = mom * v + lr * p.grad / batch_size", TRUE_P),
+    ("params", "lost"): each(TRUE_V, "p = p - v"),
+    ("which", "first"): f"{each(TRUE_V, TRUE_P)}\n    return",
+    ("which", "last"): f"p, v = params[-1], vs[-1]\n{TRUE_V}\n{TRUE_P}",
+    ("buffer", "first"): f"v = vs[0]\nfor p in params:\n    {TRUE_V}\n    {TRUE_P}",
+    ("buffer", "last"): f"v = vs[-1]\nfor p in params:\n    {TRUE_V}\n    {TRUE_P}",
+    ("buffer", "last in the step"): f"{LOOP}\n    {TRUE_V}\nfor p in params:\n    {TRUE_P}",
+}
+
+RIGHT = {
+    "as in the chapter": each("v *= mom; v += lr / batch_size * p.grad", "p -= v"),
+    "written out": each(TRUE_V, TRUE_P),
+    "out=": each(
+        "nd.elemwise_add(mom * v, lr / batch_size * p.grad, out=v)",
+        "nd.elemwise_sub(p, v, out=p)",
+    ),
+    "by index": "for i in range(len(params)):\n"
+    "    vs[i][:] = mom * vs[i] + lr * params[i].grad / batch_size\n"
+    "    params[i][:] -= vs[i]",
+    "by NumPy": each(
+        "v[:] = mom * v.asnumpy() + lr * p.grad.asnumpy() / batch_size",
+        "p[:] = p.asnumpy() - v.asnumpy()",
+    ),
+    "gradient divided in place": each(
+        "p.grad[:] /= batch_size; v[:] = mom * v + lr * p.grad", TRUE_P
+    ),
+    "all velocities first": f"{LOOP}\n    {TRUE_V}\n{LOOP}\n    {TRUE_P}",
+    "fused, in the chapter's sign": f"{LOOP}\n    v *= -1\n"
+    "    nd.sgd_mom_update(p, p.grad, v, out=p, lr=lr, momentum=mom, rescale_grad=1 / batch_size)\n"
+    "    v *= -1",
+    "returns what it updated": f"{each(TRUE_V, TRUE_P)}\nreturn params, vs",
+}
+
+MXNET_SIGN = {
+    "fused": f"{LOOP}\n    nd.sgd_mom_update(p, p.grad, v, out=p, lr=lr, momentum=mom, "
+    "rescale_grad=1 / batch_size)",
+    "written out": each("v[:] = mom * v - lr * p.grad / batch_size", "p[:] = p + v"),
+}
+
+OTHER = {
+    "nothing happens": ("pass", "neither parameters nor velocities change"),
+    "new arrays": (
+        "return [p - (mom * v + lr * p.grad / batch_size) for p, v in zip(params, vs)]",
+        "returns new arrays",
+    ),
+    "new arrays in the lists": (
+        "for i, (p, v) in enumerate(zip(params, vs)):\n"
+        "    vs[i] = mom * v + lr * p.grad / batch_size\n    params[i] = p - vs[i]",
+        "neither parameters nor velocities change",
+    ),
+    "plain SGD": (f"{LOOP}\n    p[:] = p - lr * p.grad / batch_size", "the velocity is not used"),
+    "nan": (each("v[:] = math.nan", TRUE_P), "nan"),
+    "a name that is not there": (
+        each("v[:] = gamma * v", TRUE_P),
+        "failed in line 3: NameError: name 'gamma' is not defined\n    v[:] = gamma * v",
+    ),
+    "a shape that does not fit": (each("v[:] = nd.ones((7, 5))", TRUE_P), "failed in line 3: "),
+    "an error inside MXNet": (
+        each("v[:] = nd.dot(nd.ones((2, 3)), nd.ones((2, 3)))", TRUE_P),
+        "failed in line 3: MXNetError: ",
+    ),
+    "a wrong sign and no batch size": (
+        each("v[:] = mom * v + lr * p.grad", "p[:] = p + v"),
+        "wrong sign: the parameters move uphill",
+    ),
+    "leaves Python": ("raise SystemExit(3)", "failed in line 2: SystemExit: 3"),
+    "the first learning rate for ever": (
+        "global first\nif params[0].shape not in seen:\n    first = lr\n"
+        "    seen[params[0].shape] = 1\nlr = first\n" + each(TRUE_V, TRUE_P),
+        "the first update is right, later ones are not",
+    ),
+    "a step of its own": (each(TRUE_V, "p[:] = p - 0.77 * v"), "the velocities are right"),
+    "a velocity of its own": (each("v[:] = 0.77 * v", TRUE_P), "velocities do not follow"),
+}
+
+
+def test_every_mistake_that_has_a_hint_is_provoked():
+    assert set(WRONG) == set(MISTAKES)
+
+
+@pytest.mark.parametrize("name", WRONG, ids="-".join)
+def test_the_mistake_is_named_alone_and_from_every_start(name):
+    zh, en = MISTAKES[name]
+    for seed in range(20):
+        found = diagnose(function(WRONG[name]), np.random.default_rng(seed))
+        assert (found.right, found.zh, found.en) == (False, zh, en)
+
+
+@pytest.mark.parametrize("form", RIGHT)
+def test_a_right_answer_passes_in_any_form(form):
+    for seed in range(5):
+        found = diagnose(function(RIGHT[form]), np.random.default_rng(seed))
+        assert found.right, found.en
+        assert "sign" not in found.en
+
+
+@pytest.mark.parametrize("form", MXNET_SIGN)
+def test_mxnets_sign_form_passes_and_is_recognized(form):
+    found = diagnose(function(MXNET_SIGN[form]))
+    assert found.right
+    assert "MXNet's sign convention" in found.en
+    assert "MXNet 的符号约定" in found.zh
+
+
+@pytest.mark.parametrize("case", OTHER)
+def test_other_wrong_answers(case):
+    body, hint = OTHER[case]
+    update = function(body)
+    update.__globals__["seen"] = {}
+    found = diagnose(update)
+    assert not found.right
+    assert hint in found.en
+    assert "Traceback" not in found.en
+
+
+def test_two_mistakes_are_both_named():
+    found = diagnose(function(OTHER["a wrong sign and no batch size"][0]))
+    assert "Also: the division by batch_size is missing" in found.en
+
+
+@pytest.mark.parametrize("body", ["while True: pass", "while True: params[0] += 1"])
+def test_an_endless_loop_is_stopped(body):
+    assert diagnose(function(body)) is verdict.TIME_IS_UP
+
+
+@pytest.mark.parametrize(
+    "answer", [None, 3, "sgd_momentum", lambda: None, lambda params: None, [1]]
+)
+def test_what_is_no_update_function(answer, capsys):
+    assert checks.sgd_momentum(answer) is False
+    assert "Traceback" not in capsys.readouterr().out
+
+
+def test_the_chapters_own_function_passes():
+    from course.taught import sgd_momentum
+
+    assert checks.sgd_momentum(sgd_momentum) is True
+
+
+@pytest.mark.parametrize("folder", ["zh", "en", "zh-solutions", "en-solutions", "elsewhere"])
+def test_verdicts_are_in_the_notebooks_language(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / folder)
+    assert checks.sgd_momentum(function(RIGHT["written out"])) is True
+    assert checks.sgd_momentum(function("pass")) is False
+    zh = "正确：参数和速度每一步都与公式一致。\n还不对：参数和速度都没有变：两者都要原地更新。\n"
+    en = (
+        "Right: parameters and velocities follow the formula at every step.\n"
+        "Not yet: neither parameters nor velocities change; update both in place.\n"
+    )
+    assert capsys.readouterr().out == (zh if folder.startswith("zh") else en)
+
+
+def test_a_check_leaves_mxnets_generator_alone():
+    import mxnet as mx
+
+    mx.random.seed(1)
+    expected = nd.random.normal(shape=3).asnumpy()
+    mx.random.seed(1)
+    checks.sgd_momentum(function("pass"))
+    np.testing.assert_array_equal(nd.random.normal(shape=3).asnumpy(), expected)
+
+
+class Hostile:
+    def __repr__(self):
+        raise RuntimeError
+
+    def __float__(self):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (None, "work out your answer first"),
+        ("6", "should be a number, got '6'"),
+        ([6], "should be a number"),
+        (math.nan, "should be a number"),
+        (nd.array([1, 2]), "should be a number"),
+        (Hostile(), "should be a number, got Hostile"),
+        (math.inf, "does not grow without bound"),
+        (0.3, "after one update"),
+        (0.585, "after the second update"),
+        (60, "η is missing"),
+        (2, "g is missing"),
+        (5.7, "starts at 1"),
+        (0.015, "instead of multiplying"),
+        (0.3 / 0.95, "not by γ"),
+        (-6, "wrong sign"),
+        (5, "write down v₁"),
+    ],
+)
+def test_final_velocity_names_the_mistake(answer, hint, capsys):
+    assert checks.final_velocity(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [6, 6.0, 0.1 * 3 / 0.05, np.float32(6), nd.array([6])])
+def test_final_velocity_right(answer):
+    assert checks.final_velocity(answer) is True
+
+
+@pytest.mark.parametrize(
+    ("prediction", "hint"),
+    [
+        (None, "write your prediction first"),
+        ("bigger", "should be 'larger' or 'smaller', got 'bigger'"),
+        (0.5, "should be 'larger' or 'smaller'"),
+        (nd.array([1, 2]), "should be 'larger' or 'smaller'"),
+        (Hostile(), "got Hostile"),
+        ("larger", "compare the loss of epoch 1"),
+    ],
+)
+def test_smaller_momentum_names_the_mistake(prediction, hint, capsys):
+    assert checks.smaller_momentum(prediction) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_smaller_momentum_right():
+    assert checks.smaller_momentum("smaller") is True
+
+
+def test_every_sentence_stands_in_both_languages():
+    for zh, en in update_rule.MISTAKES.values():
+        assert any("\u4e00" <= letter <= "\u9fff" for letter in zh)
+        assert en.isascii() or set(en) - set(map(chr, range(128))) <= set("ηγ−…")

@@ -1,0 +1,115 @@
+"""What nbval does not look at: images, links, alt text, what the two languages share."""
+
+import base64
+import re
+
+import nbformat
+import pytest
+from conftest import EDITIONS, ROOT, name_of, notebooks, read
+from PIL import Image
+
+BUILT = notebooks(*EDITIONS)
+every_notebook = pytest.mark.parametrize("path", BUILT, ids=name_of)
+
+# Cells whose output differs from run to run, with the reason; nothing else is exempt from nbval.
+VOLATILE = {}
+
+
+def codes(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def texts(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def test_every_edition_holds_every_notebook():
+    names = set((ROOT / "notebooks/src/order.txt").read_text().split())
+    assert {name_of(path) for path in BUILT} == {f"{e}/{name}" for e in EDITIONS for name in names}
+
+
+@every_notebook
+def test_the_notebook_is_valid_and_names_its_kernel(path):
+    notebook = read(path)
+    nbformat.validate(notebook)
+    assert notebook.metadata.kernelspec.name == "python3"
+    assert "version" not in notebook.metadata.language_info
+
+
+@every_notebook
+def test_every_cell_has_run_in_order_and_without_error(path):
+    cells = [cell for cell in codes(read(path)) if "volatile" not in cell.metadata.get("tags", ())]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    for cell in cells:
+        assert all(output.output_type != "error" for output in cell.outputs), cell.id
+        assert all(output.get("name") != "stderr" for output in cell.outputs), cell.id
+
+
+@every_notebook
+def test_every_cell_that_draws_stores_a_png_that_decodes_and_has_alt_text(path, tmp_path):
+    for cell in codes(read(path)):
+        pngs = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+        assert bool(pngs) == ("alt" in cell.metadata), cell.id
+        for output in pngs:
+            file = tmp_path / "figure.png"
+            file.write_bytes(base64.b64decode(output.data["image/png"], validate=True))
+            with Image.open(file) as image:
+                image.load()
+                assert min(image.size) > 200, cell.id
+                assert len(image.getcolors(2**20)) > 2, f"{cell.id}: an empty picture"
+            assert output.metadata["image/png"]["alt"] == cell.metadata.alt != ""
+
+
+def test_cells_exempt_from_comparison_are_those_listed():
+    exempt = {
+        (path.stem, cell.id)
+        for path in BUILT
+        for cell in codes(read(path))
+        if any(tag.startswith(("nbval", "raises")) for tag in cell.metadata.get("tags", ()))
+        or cell.source.lstrip().startswith(("# NBVAL", "# PYTEST"))
+    }
+    assert exempt == set(VOLATILE)
+
+
+LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]*)\)")
+
+
+@every_notebook
+def test_links_and_images_resolve_and_images_have_alt_text(path):
+    for cell in texts(read(path)):
+        for image, label, target in LINK.findall(cell.source):
+            assert label, f"{cell.id}: no text for {target}"
+            if image or "://" not in target:
+                assert (path.parent / target).is_file(), f"{cell.id}: {target}"
+
+
+@every_notebook
+def test_a_learners_notebook_does_not_lead_to_the_solutions(path):
+    shown = "".join(cell.source for cell in read(path).cells)
+    assert ("-solutions" in shown) == (path.parent.name.endswith("-solutions"))
+
+
+@pytest.mark.parametrize("path", notebooks("en"), ids=lambda path: path.stem)
+def test_both_languages_hold_the_same_mathematics_figures_and_code(path):
+    en, zh = read(path), read(ROOT / "notebooks/zh" / path.name)
+    assert len(en.cells) == len(zh.cells)
+    for left, right in zip(en.cells[1:-1], zh.cells[1:-1]):
+        assert left.cell_type == right.cell_type
+        if left.cell_type == "code":
+            assert without_comments(left.source) == without_comments(right.source)
+            continue
+        for pattern in (r"\$\$.+?\$\$", r"(?<!\$)\$[^$]+\$(?!\$)", r"\]\((\S+?)\)", r"`[^`]+`"):
+            assert sorted(re.findall(pattern, left.source, re.DOTALL)) == sorted(
+                re.findall(pattern, right.source, re.DOTALL)
+            ), left.id
+
+
+def without_comments(source):
+    return re.sub(r"^\s*# .*\n", "", source, flags=re.MULTILINE)
+
+
+@pytest.mark.parametrize("path", notebooks("zh", "en"), ids=name_of)
+def test_text_is_in_the_notebooks_language(path):
+    for cell in texts(read(path))[1:-1]:
+        prose = re.sub(r"\$[^$]+\$|`[^`]*`|\]\(\S+\)", "", cell.source)
+        assert bool(re.search("[\u4e00-\u9fff]", prose)) == (path.parent.name == "zh"), cell.id
