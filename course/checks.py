@@ -5,34 +5,34 @@ import math
 from mxnet import nd
 
 from course import update_rule
-from course.verdict import check, right, shown, wrong
+from course.verdict import check, right, shown, unanswered, wrong
 
 
 @check
 def smaller_momentum(prediction):
     """Check the prediction for γ = 0.5 in momentum-scratch: "larger" or "smaller"."""
     if prediction is None:
-        return wrong(
-            "先写下你的预测：'larger'（更大）或 'smaller'（更小）。",
-            "write your prediction first, 'larger' or 'smaller'.",
+        return unanswered(
+            "先把你的预测写进 prediction：'larger'（更大）或 'smaller'（更小）。",
+            "write your prediction into `prediction` first, 'larger' or 'smaller'.",
         )
     if not (isinstance(prediction, str) and prediction in ("larger", "smaller")):
         return wrong(
-            f"预测应当是 'larger' 或 'smaller'，得到的是 {shown(prediction)}。",
+            f"预测应当是 'larger' 或 'smaller'，你给出的是 {shown(prediction)}。",
             f"the prediction should be 'larger' or 'smaller', got {shown(prediction)}.",
         )
     if prediction == "larger":
         return wrong(
-            "看上面打印的第一个迭代周期的损失，和正文里 γ = 0.9 的比一比。"
-            "步子更大并不总是更快：η/(1−γ) 从 2 降到了 0.4。",
-            "compare the loss of epoch 1 above with that of γ = 0.9 in the text. "
-            "Larger steps are not always faster: η/(1−γ) went from 2 down to 0.4.",
+            "看上面打印的 γ = 0.5 时第一个迭代周期的损失，和正文里 γ = 0.9 的比一比。"
+            "γ 从 0.9 降到 0.5，η/(1−γ) 就从 2 降到 0.4；步子大并不总是更快。",
+            "compare the loss of epoch 1 with γ = 0.5, above, with that of γ = 0.9 in the text. From "
+            "γ = 0.9 to 0.5, η/(1−γ) falls from 2 to 0.4, and larger steps are not always faster.",
         )
     return right(
-        "在这份数据上，同样的 η 下 γ 小反而下降得快："
-        "γ = 0.9 时速度可以积累到 η/(1−γ) = 2 倍的梯度，一再越过最小值。",
-        "on these data, at the same η, the smaller γ gets down faster; with γ = 0.9 the velocity "
-        "can grow to η/(1−γ) = 2 times the gradient, and overshoots again and again.",
+        "在这份数据上，同样的 η 下，γ = 0.5 比 γ = 0.9 下降得快："
+        "γ = 0.9 时，速度最多可以积累到梯度的 η/(1−γ) = 2 倍，于是一再越过最小值点。",
+        "on these data, at the same η, γ = 0.5 gets down faster than γ = 0.9, with which the velocity "
+        "can grow to η/(1−γ) = 2 times the gradient and overshoots again and again.",
     )
 
 
@@ -47,8 +47,8 @@ def final_velocity(answer):
     """Check the velocity that η = 0.1, g = 3, γ = 0.95 lead to in the end."""
     lr, g, mom = 0.1, 3, 0.95
     if answer is None:
-        return wrong(
-            "先算出你的答案，写到 answer 里。",
+        return unanswered(
+            "先算出你的答案，写进 answer。",
             "work out your answer first and write it into `answer`.",
         )
     try:
@@ -58,17 +58,17 @@ def final_velocity(answer):
         value = math.nan
     if math.isnan(value):
         return wrong(
-            f"答案应当是一个数，得到的是 {shown(answer)}。",
+            f"答案应当是一个数，你给出的是 {shown(answer)}。",
             f"the answer should be a number, got {shown(answer)}.",
         )
     if math.isinf(value):
         return wrong(
-            "速度不会无限增长：γ < 1，旧的步子按几何级数衰减。",
+            "速度不会无限增长：γ < 1，旧梯度的权重按等比数列衰减。",
             "the velocity does not grow without bound: as γ < 1, old steps fade geometrically.",
         )
     mistakes = {
         lr * g: (
-            "这是 ηg，第一次更新后的速度；之后旧的速度还会乘以 γ 累加进来。",
+            "这是 ηg，第一次更新后的速度；此后每次更新，旧的速度都要乘以 γ 再累加进来。",
             "that is ηg, the velocity after one update; from then on γ times the old one is added.",
         ),
         lr * g * (1 + mom): (
@@ -88,16 +88,16 @@ def final_velocity(answer):
             "the geometric series starts at 1, not at γ: the newest gradient carries no γ.",
         ),
         lr * g * (1 - mom): (
-            "应当除以 (1−γ)，而不是乘以它。",
-            "divide by (1−γ) instead of multiplying by it.",
+            "这比 ηg 还小；而旧的速度一直在累加，最终应当比 ηg 大。",
+            "that is less than ηg; but old velocities keep adding up, so it should be more than ηg.",
         ),
         lr * g / mom: (
-            "应当除以 (1−γ)，而不是除以 γ。",
-            "divide by (1−γ), not by γ.",
+            "分母不对：几何级数 1 + γ + γ² + … 的和是多少？",
+            "the denominator is wrong: what is the sum of the geometric series 1 + γ + γ² + …?",
         ),
         -lr * g / (1 - mom): (
-            "正负号反了：速度与梯度同向，减去速度的是 x。",
-            "wrong sign: the velocity points along the gradient; it is x that subtracts it.",
+            "正负号反了：速度与梯度同向，负号只出现在 x 的更新里。",
+            "wrong sign: the velocity points along the gradient; the minus sign stands in the update of x.",
         ),
     }
     for mistake, sentences in mistakes.items():
@@ -109,6 +109,6 @@ def final_velocity(answer):
             "write down v₁, v₂, v₃ and see where they go.",
         )
     return right(
-        "ηg/(1−γ) = 6，是单独一步 ηg 的 20 倍。",
-        "ηg/(1−γ) = 6, twenty times the single step ηg.",
+        "ηg/(1−γ) = 6，是第一步 ηg 的 20 倍。",
+        "ηg/(1−γ) = 6, twenty times the first step ηg.",
     )

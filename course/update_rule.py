@@ -60,7 +60,7 @@ MISTAKES = {
         "the division by batch_size is missing; param.grad is the gradient of a summed loss.",
     ),
     ("batch", "step only"): (
-        "batch_size 只除了 x 的步子，没有除速度里的梯度。",
+        "只有 x 的步子除以了 batch_size；该除以它的是速度里的梯度。",
         "batch_size divides only the step of x, not the gradient in the velocity.",
     ),
     ("batch", "times"): (
@@ -68,8 +68,8 @@ MISTAKES = {
         "the gradient is multiplied by batch_size instead of divided by it.",
     ),
     ("mom", "ignored"): (
-        "没有用到 γ：旧的速度原封不动地留着，只会越积越大。",
-        "γ is ignored: the old velocity stays as large as it was.",
+        "没有用到 γ：旧的速度原封不动地留着，没有衰减。",
+        "γ is ignored: the old velocity stays as it was and never fades.",
     ),
     ("mom", "overwritten"): (
         "速度被新的梯度覆盖了：旧的速度应当乘以 γ 保留下来。",
@@ -80,7 +80,7 @@ MISTAKES = {
         "γ multiplies the gradient; it belongs to the old velocity.",
     ),
     ("mom", "on both"): (
-        "γ 把梯度也乘上了；它只该乘旧的速度。",
+        "梯度也乘上了 γ；γ 只该乘旧的速度。",
         "γ multiplies the gradient as well; it belongs to the old velocity only.",
     ),
     ("mom", "swapped with lr"): (
@@ -93,7 +93,7 @@ MISTAKES = {
         "and this chapter's velocity is a weighted sum.",
     ),
     ("step", "old velocity"): (
-        "先走了步、后更新速度：应当先更新速度，再用新的速度更新 x。",
+        "先更新了 x、后更新了速度：应当先更新速度，再用新的速度更新 x。",
         "the step is taken before the velocity is renewed; renew it first, then step.",
     ),
     ("step", "Nesterov"): (
@@ -105,14 +105,21 @@ MISTAKES = {
         "the velocity is not used: x subtracts the learning rate times the gradient.",
     ),
     ("velocity", "lost"): (
-        "速度没有原地更新：v = … 只是换了个局部变量，要用 v[:] = … 或 v *= …。",
-        "the velocity is not updated in place: `v = …` only renames a local variable; "
-        "write `v[:] = …` or `v *= …`.",
+        "速度没有变。要么没有更新它，要么写了 v = …，那只是让局部变量 v 指向另一个数组；"
+        "要用 v[:] = … 或 v *= … 这样的原地写法。",
+        "the velocity does not change. Either nothing updates it, or `v = …` does, which only makes "
+        "the local name v stand for another array; update in place, by `v[:] = …` or `v *= …`.",
+    ),
+    ("velocity", "decayed only"): (
+        "速度乘以 γ 是原地的，加上梯度却不是：v = v + … 让局部变量 v 指向另一个数组，要用 v += …。",
+        "the velocity is multiplied by γ in place, but the gradient is not added in place: "
+        "`v = v + …` makes the local name v stand for another array; write `v += …`.",
     ),
     ("params", "lost"): (
-        "参数没有原地更新：param = … 只是换了个局部变量，要用 param[:] = … 或 param -= …。",
-        "the parameters are not updated in place: `param = …` only renames a local variable; "
-        "write `param[:] = …` or `param -= …`.",
+        "参数没有变。要么没有更新它，要么写了 param = …，那只是让局部变量 param 指向另一个数组；"
+        "要用 param[:] = … 或 param -= … 这样的原地写法。",
+        "the parameters do not change. Either nothing updates them, or `param = …` does, which only "
+        "makes the local name stand for another array; write `param[:] = …` or `param -= …`.",
     ),
     ("which", "first"): (
         "只更新了第一个参数：循环是不是提前结束了？",
@@ -121,6 +128,11 @@ MISTAKES = {
     ("which", "last"): (
         "只更新了最后一个参数。",
         "only the last parameter is updated.",
+    ),
+    ("which", "last steps"): (
+        "每个速度都更新了，动的却只有最后一个参数：更新 x 的那一行是不是没有缩进到循环里？",
+        "every velocity is renewed, but only the last parameter moves. "
+        "Is the line that updates x indented into the loop?",
     ),
     ("buffer", "first"): (
         "所有参数共用了第一个速度：每个参数要有自己的速度。",
@@ -163,7 +175,8 @@ def _moved(x, v, grad, lr, mom, batch_size, rule):
     step = step * (lr if rule.lr in ("outside", "twice") else 1)
     step = step / (batch_size if rule.batch == "step only" else 1)
     moved = x + step if rule.signs in ("mxnet", "uphill") else x - step
-    return (moved if rule.params == "kept" else x), (new if rule.velocity == "kept" else v)
+    kept_v = {"kept": new, "lost": v, "decayed only": keep * v}[rule.velocity]
+    return (moved if rule.params == "kept" else x), kept_v
 
 
 class Trial:
@@ -188,11 +201,13 @@ class Trial:
         last = len(params) - 1
         for grads, lr in zip(self.grads, self.lrs):
             before = list(params)
-            for i in {"all": range(last + 1), "first": [0], "last": [last]}[rule.which]:
+            for i in {"first": [0], "last": [last]}.get(rule.which, range(last + 1)):
                 j = {"first": 0, "last": last}.get(rule.buffer, i)
                 params[i], vs[j] = _moved(
                     params[i], vs[j], grads[i], lr, self.mom, self.batch_size, rule
                 )
+            if rule.which == "last steps":
+                params[:last] = before[:last]
             if rule.buffer == "last in the step":
                 params = [x - vs[last] for x in before]
             states += params + vs
@@ -234,6 +249,7 @@ def rules():
     for name in MISTAKES:
         yield [name], Rule(**dict([name]))
     yield [("step", "gradient")], Rule(step="gradient", velocity="lost")  # plain SGD
+    yield [("velocity", "lost")], Rule(step="old velocity", velocity="lost")  # x - v and no more
     for pair in combinations(MISTAKES, 2):
         fields = dict(pair)
         if len(fields) == 2:
@@ -267,13 +283,15 @@ def _compared(trial, state, returned):
         )
     if trial.agree(state, Rule(velocity="lost", params="lost")):
         return wrong(
-            "参数和速度都没有变：两者都要原地更新。",
-            "neither parameters nor velocities change; update both in place.",
+            "参数和速度都没有变。如果写了 v = … 或 param = …，那只是让局部变量指向另一个数组；"
+            "要用 v[:] = …、param -= … 这样的原地写法。",
+            "neither parameters nor velocities change. If you wrote `v = …` or `param = …`, that only "
+            "makes a local name stand for another array; write `v[:] = …`, `param -= …`, in place.",
         )
     for names, rule in rules():
         if trial.agree(state, rule):
             return wrong(
-                "".join(MISTAKES[name][0] for name in names),
+                "另外，".join(MISTAKES[name][0] for name in names),
                 " Also: ".join(MISTAKES[name][1] for name in names),
             )
     return None
@@ -284,9 +302,9 @@ def _unnamed(trial, state):
     expected = trial.by_rule(Rule())
     if _close(state[0], expected[0]):
         return wrong(
-            "第一次更新是对的，之后就不对了。每次更新都要用当时的学习率和速度。",
+            "第一次更新是对的，之后就不对了。每次更新都要用这一次传入的学习率和当前的速度。",
             "the first update is right, later ones are not. "
-            "Each must use the learning rate and the velocity of its time.",
+            "Each must use the learning rate that it is given and the velocity as it is by then.",
         )
     if _close(state[:, 1], expected[:, 1]):
         return wrong(
@@ -315,7 +333,7 @@ def diagnose(update, rng=None):
     """
     if not callable(update):
         return wrong(
-            f"这里需要一个函数，得到的是 {shown(update)}。",
+            f"这里需要一个函数，你给出的是 {shown(update)}。",
             f"a function is expected here, got {shown(update)}.",
         )
     rng = np.random.default_rng() if rng is None else rng
@@ -328,6 +346,6 @@ def diagnose(update, rng=None):
         trial = Trial(SAME_SHAPES, rng)
         outcome, second_fault = attempt(lambda: trial.by_function(update), update)
         found = None if second_fault else _compared(trial, *outcome)
-        if found and not found.right:
+        if found and found.kind == "wrong":
             return found
     return fault

@@ -12,21 +12,33 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check has found: whether the answer is right, and a sentence in each language."""
+    """What a check has found, and what to say of it in each language."""
 
-    right: bool
+    kind: str
     zh: str
     en: str
 
 
+OPENINGS = {
+    "right": {"zh": "正确。", "en": "Right: "},
+    "wrong": {"zh": "还不对。", "en": "Not yet: "},
+    "unanswered": {"zh": "还没有作答。", "en": "No answer yet: "},
+}
+
+
 def right(zh, en):
     """Give the verdict on a right answer."""
-    return Verdict(True, zh, en)
+    return Verdict("right", zh, en)
 
 
 def wrong(zh, en):
     """Give the verdict on a wrong answer: what exactly is wrong, without the solution."""
-    return Verdict(False, zh, en)
+    return Verdict("wrong", zh, en)
+
+
+def unanswered(zh, en):
+    """Give the verdict on a starter that nobody has touched."""
+    return Verdict("unanswered", zh, en)
 
 
 def shown(value):
@@ -49,9 +61,8 @@ def check(find):
     @functools.wraps(find)
     def checked(answer):
         verdict = find(answer)
-        opening = {"zh": ("还不对：", "正确："), "en": ("Not yet: ", "Right: ")}[language()]
-        print(opening[verdict.right] + getattr(verdict, language()))
-        return verdict.right
+        print(OPENINGS[verdict.kind][language()] + getattr(verdict, language()))
+        return verdict.kind == "right"
 
     return checked
 

@@ -8,6 +8,8 @@ import pytest
 from conftest import EDITIONS, ROOT, name_of, notebooks, read
 from PIL import Image
 
+from course.verdict import OPENINGS
+
 BUILT = notebooks(*EDITIONS)
 every_notebook = pytest.mark.parametrize("path", BUILT, ids=name_of)
 
@@ -69,6 +71,17 @@ def test_cells_exempt_from_comparison_are_those_listed():
         or cell.source.lstrip().startswith(("# NBVAL", "# PYTEST"))
     }
     assert exempt == set(VOLATILE)
+
+
+@every_notebook
+def test_a_starter_does_not_pass_its_check_and_a_solution_does(path):
+    language = path.parent.name[:2]
+    kinds = {"exercise": ("wrong", "unanswered"), "solution": ("right",)}
+    for cell in codes(read(path)):
+        for tag in set(cell.metadata.get("tags", ())) & set(kinds):
+            printed = "".join(output.get("text", "") for output in cell.outputs).splitlines()
+            openings = tuple(OPENINGS[kind][language] for kind in kinds[tag])
+            assert printed[-1].startswith(openings), cell.id
 
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]*)\)")
