@@ -1,8 +1,10 @@
 """Every task by name: `nox -l` lists them, `nox -s NAME` runs one."""
 
+from pathlib import Path
+
 import nox
 
-nox.needs_version = ">=2024.4.15"
+nox.needs_version = ">=2024.10.9"  # venv_location
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "test"]
@@ -41,9 +43,10 @@ def lint(session):
 
 @nox.session(python=PYTHON)
 def build(session):
-    """Draw the figures, build and execute the four editions."""
+    """Build and execute the four editions of the notebooks, and draw the figures."""
     install(session, "requirements-dev.txt")
     session.run("python", "tools/build.py", *session.posargs)
+    session.run("python", "img/figures.py")
 
 
 @nox.session(python=PYTHON)
@@ -63,14 +66,14 @@ def lock(session):
     session.run("python", "tools/environment.py")
 
 
-@nox.session(venv_backend="none")
+@nox.session(python=PYTHON, venv_location=".venv")
 def dev(session):
     """Make .venv for daily work, with readable diffs of notebooks and the commit hooks."""
-    session.run("uv", "venv", "--quiet", "--allow-existing", "--python", PYTHON, ".venv")
-    python = ".venv/bin/python"
-    session.run(
-        *("uv", "pip", "install", "--quiet", "--python", python),
-        *("--require-hashes", "-r", "requirements-dev.txt"),
-    )
-    session.run(".venv/bin/nbdime", "config-git", "--enable")
-    session.run(".venv/bin/pre-commit", "install")
+    install(session, "requirements-dev.txt")
+    driver = f"{Path(session.virtualenv.location).resolve()}/bin/git-nb"
+    for name, command in (
+        ("diff.jupyternotebook.command", f"'{driver}diffdriver' diff"),
+        ("merge.jupyternotebook.driver", f"'{driver}mergedriver' merge %O %A %B %L %P"),
+    ):
+        session.run("git", "config", name, command, external=True)
+    session.run("pre-commit", "install")

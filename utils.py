@@ -11,7 +11,7 @@ def linreg(X, w, b):
     Parameters
     ----------
     X : NDArray, shape (n, d)
-        Features, one example a row.
+        Features, one example per row.
     w : NDArray, shape (d, 1)
         Weights.
     b : NDArray, shape (1,)
@@ -32,8 +32,8 @@ def squared_loss(yhat, y):
     yhat : NDArray
         Predictions.
     y : NDArray
-        Labels, as many as predictions. They are taken in the shape of `yhat`: subtracting labels
-        of shape (n,) from predictions of shape (n, 1) would fail, or silently broadcast.
+        Labels, as many as predictions. They are taken in the shape of `yhat`: subtracted from
+        predictions of shape (n, 1), labels of shape (n,) would silently broadcast to (n, n).
 
     Returns
     -------
@@ -64,7 +64,7 @@ def data_iter(batch_size, num_examples, X, y):
     num_examples : int
         How many examples to use, from 1 to ``len(X)``.
     X : NDArray, shape (n, ...)
-        Features, one example a row.
+        Features, one example per row.
     y : NDArray, shape (n, ...)
         Labels, in the order of `X`.
 
@@ -76,7 +76,7 @@ def data_iter(batch_size, num_examples, X, y):
     Raises
     ------
     TypeError
-        If `batch_size` or `num_examples` is no integer, or `X` or `y` no NDArray.
+        If `batch_size` or `num_examples` is not an integer, or `X` or `y` not an NDArray.
     ValueError
         If `batch_size` or `num_examples` is out of range, or `X` and `y` differ in length.
     """

@@ -22,6 +22,7 @@ class Rule(NamedTuple):
     """An update rule: the true one by default, each field another way to depart from it."""
 
     signs: str = "v, then x - v"
+    gradient: str = "its own"
     lr: str = "inside"
     batch: str = "mean"
     mom: str = "right"
@@ -32,7 +33,7 @@ class Rule(NamedTuple):
     buffer: str = "own"
 
 
-# Every departure, with what to tell the learner. The field's default is not listed.
+# Every departure, with what to tell the learner; of alternatives that look alike, the likelier first.
 MISTAKES = {
     ("signs", "uphill"): (
         "方向反了：参数在朝着目标函数上升的方向走。检查更新 x 时的正负号。",
@@ -51,6 +52,10 @@ MISTAKES = {
         "学习率乘了两次：速度里一次，更新 x 时又一次。",
         "the learning rate is applied twice, in the velocity and again in the step.",
     ),
+    ("lr", "on both"): (
+        "旧的速度也乘上了学习率；η 只该乘梯度。",
+        "the learning rate multiplies the old velocity as well; it belongs to the gradient only.",
+    ),
     ("lr", "missing"): (
         "没有用到学习率。",
         "the learning rate is not used.",
@@ -63,13 +68,25 @@ MISTAKES = {
         "只有 x 的步子除以了 batch_size；该除以它的是速度里的梯度。",
         "batch_size divides only the step of x, not the gradient in the velocity.",
     ),
+    ("batch", "on both"): (
+        "旧的速度也除以了 batch_size；该除以它的只有梯度。",
+        "batch_size divides the old velocity as well; only the gradient is to be divided by it.",
+    ),
     ("batch", "times"): (
         "梯度应当除以 batch_size，而不是乘以它。",
         "the gradient is multiplied by batch_size instead of divided by it.",
     ),
     ("mom", "ignored"): (
         "没有用到 γ：旧的速度原封不动地留着，没有衰减。",
-        "γ is ignored: the old velocity stays as it was and never fades.",
+        "γ is not used: the old velocity stays as it was and never fades.",
+    ),
+    ("mom", "added to one"): (
+        "旧的速度多加了一次：v += … 已经保留了旧的速度，再加 γ 倍就成了 1+γ 倍。",
+        "the old velocity is counted twice: `v += …` keeps it already, so it ends up (1+γ) times.",
+    ),
+    ("mom", "fixed at 0.9"): (
+        "动量参数写死成了 0.9：要用传入的 mom。",
+        "the momentum parameter is fixed at 0.9; use `mom` as it is given.",
     ),
     ("mom", "overwritten"): (
         "速度被新的梯度覆盖了：旧的速度应当乘以 γ 保留下来。",
@@ -94,32 +111,42 @@ MISTAKES = {
     ),
     ("step", "old velocity"): (
         "先更新了 x、后更新了速度：应当先更新速度，再用新的速度更新 x。",
-        "the step is taken before the velocity is renewed; renew it first, then step.",
+        "x is updated before the velocity; update the velocity first, then subtract it from x.",
     ),
     ("step", "Nesterov"): (
         "这是 Nesterov 加速梯度：x 应当直接减去新的速度，不再往前多看一步。",
-        "this is Nesterov's form; here x subtracts the new velocity itself.",
+        "this is Nesterov's accelerated gradient; here x subtracts the new velocity itself, "
+        "without looking ahead.",
     ),
     ("step", "gradient"): (
         "没有用到速度：x 减去的只是当前的梯度乘以学习率。",
         "the velocity is not used: x subtracts the learning rate times the gradient.",
     ),
     ("velocity", "lost"): (
-        "速度没有变。要么没有更新它，要么写了 v = …，那只是让局部变量 v 指向另一个数组；"
-        "要用 v[:] = … 或 v *= … 这样的原地写法。",
-        "the velocity does not change. Either nothing updates it, or `v = …` does, which only makes "
-        "the local name v stand for another array; update in place, by `v[:] = …` or `v *= …`.",
+        "速度没有变。如果写了 v = …，那只是让局部变量 v 指向另一个数组；"
+        "要修改数组本身，用 v[:] = … 或 v *= …。",
+        "the velocity does not change. If you wrote `v = …`, that only makes the local name v mean "
+        "a new array; change the array itself, with `v[:] = …` or `v *= …`.",
     ),
     ("velocity", "decayed only"): (
         "速度乘以 γ 是原地的，加上梯度却不是：v = v + … 让局部变量 v 指向另一个数组，要用 v += …。",
         "the velocity is multiplied by γ in place, but the gradient is not added in place: "
-        "`v = v + …` makes the local name v stand for another array; write `v += …`.",
+        "`v = v + …` makes the local name v mean a new array; write `v += …`.",
     ),
     ("params", "lost"): (
-        "参数没有变。要么没有更新它，要么写了 param = …，那只是让局部变量 param 指向另一个数组；"
-        "要用 param[:] = … 或 param -= … 这样的原地写法。",
-        "the parameters do not change. Either nothing updates them, or `param = …` does, which only "
-        "makes the local name stand for another array; write `param[:] = …` or `param -= …`.",
+        "参数没有变。如果写了 param = …，那只是让局部变量 param 指向另一个数组；"
+        "要修改数组本身，用 param[:] = … 或 param -= …。",
+        "the parameters do not change. If you wrote `param = …`, that only makes the local name "
+        "mean a new array; change the array itself, with `param[:] = …` or `param -= …`.",
+    ),
+    ("params", "replaced"): (
+        "参数变成了 −v，旧的参数丢了：是不是把 param -= v 写成了 param[:] = -v？",
+        "the parameters become −v and their old values are lost. "
+        "Did `param -= v` become `param[:] = -v`?",
+    ),
+    ("gradient", "parameter"): (
+        "速度里用的是参数本身，而不是它的梯度 param.grad。",
+        "the velocity takes in the parameter itself instead of its gradient, param.grad.",
     ),
     ("which", "first"): (
         "只更新了第一个参数：循环是不是提前结束了？",
@@ -151,18 +178,24 @@ MISTAKES = {
 
 def _moved(x, v, grad, lr, mom, batch_size, rule):
     """Give a parameter and its velocity after one update by `rule`."""
-    size = {"mean": 1 / batch_size, "times": batch_size}.get(rule.batch, 1)
-    inner = lr if rule.lr in ("inside", "twice") else 1
+    size = {"missing": 1, "step only": 1, "times": batch_size}.get(rule.batch, 1 / batch_size)
+    inner = 1 if rule.lr in ("outside", "missing") else lr
     keep, gain = {
         "right": (mom, inner),
         "ignored": (1, inner),
+        "added to one": (1 + mom, inner),
+        "fixed at 0.9": (0.9, inner),
         "overwritten": (0, inner),
         "on the gradient": (1, mom * inner),
         "on both": (mom, mom * inner),
         "swapped with lr": (lr, mom),
         "average": (mom, (1 - mom) * inner),
     }[rule.mom]
-    gradient = gain * size * grad
+    if rule.lr == "on both":
+        keep = keep * lr
+    if rule.batch == "on both":
+        keep = keep / batch_size
+    gradient = gain * size * (x if rule.gradient == "parameter" else grad)
     if rule.signs in ("mxnet", "negated gradient"):
         gradient = -gradient
     new = keep * v + gradient
@@ -176,7 +209,8 @@ def _moved(x, v, grad, lr, mom, batch_size, rule):
     step = step / (batch_size if rule.batch == "step only" else 1)
     moved = x + step if rule.signs in ("mxnet", "uphill") else x - step
     kept_v = {"kept": new, "lost": v, "decayed only": keep * v}[rule.velocity]
-    return (moved if rule.params == "kept" else x), kept_v
+    kept_x = {"kept": moved, "lost": x, "replaced": -step}[rule.params]
+    return kept_x, kept_v
 
 
 class Trial:
@@ -268,7 +302,7 @@ def _compared(trial, state, returned):
             "这是 MXNet 的符号约定：v 里存的是负的速度，x 加上它。"
             "从零速度出发，参数的轨迹与这一章的公式完全相同。",
             "this is MXNet's sign convention: v holds the negated velocity, and x adds it. "
-            "From zero velocity the parameters move exactly as by this chapter's formula.",
+            "From zero velocity the parameters move exactly as they do with this chapter's formula.",
         )
     if not np.isfinite(state).all():
         return wrong(
@@ -285,8 +319,8 @@ def _compared(trial, state, returned):
         return wrong(
             "参数和速度都没有变。如果写了 v = … 或 param = …，那只是让局部变量指向另一个数组；"
             "要用 v[:] = …、param -= … 这样的原地写法。",
-            "neither parameters nor velocities change. If you wrote `v = …` or `param = …`, that only "
-            "makes a local name stand for another array; write `v[:] = …`, `param -= …`, in place.",
+            "neither parameters nor velocities change. Assigning to a name, as `v = …` does, leaves "
+            "the array as it was; update in place, with `v[:] = …`, `*=`, `+=` or `-=`.",
         )
     for names, rule in rules():
         if trial.agree(state, rule):
@@ -304,7 +338,7 @@ def _unnamed(trial, state):
         return wrong(
             "第一次更新是对的，之后就不对了。每次更新都要用这一次传入的学习率和当前的速度。",
             "the first update is right, later ones are not. "
-            "Each must use the learning rate that it is given and the velocity as it is by then.",
+            "Each must use the learning rate it is given and the velocity left by the update before.",
         )
     if _close(state[:, 1], expected[:, 1]):
         return wrong(
@@ -312,8 +346,10 @@ def _unnamed(trial, state):
             "the velocities are right, the parameters are not. Look at the line that updates x.",
         )
     return wrong(
-        "更新后的速度和公式不符：先对照公式检查 v，再检查 x。",
-        "the velocities do not follow the formula. Compare first v with it, then x.",
+        "更新后的速度和公式不符：先对照公式检查 v，再检查 x；"
+        "要用传入的 lr、mom 和 batch_size，不要写死数字。",
+        "the velocities do not follow the formula. First compare your line for v with it, then "
+        "your line for x; use lr, mom and batch_size as they are given, no fixed numbers.",
     )
 
 

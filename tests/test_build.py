@@ -88,6 +88,7 @@ def test_check_names_the_edition_that_was_changed(copy, damage):
     nbformat.write(notebook, path)
     result = run_build(copy, "--check")
     assert (result.stdout, result.returncode) == ("stale: notebooks/en/momentum-scratch.ipynb\n", 1)
+    assert "Build them again" in result.stderr
 
 
 def test_check_names_all_that_a_changed_source_makes_stale(copy):
@@ -131,6 +132,13 @@ def test_a_source_that_order_txt_does_not_name_is_refused(copy):
     assert "they differ in another" in result.stderr
 
 
+def test_a_source_that_is_no_json_is_named(copy):
+    (copy / "notebooks/src/index.ipynb").write_text("{")
+    result = run_build(copy, "--check")
+    assert result.returncode == 1
+    assert result.stderr.startswith("notebooks/src/index.ipynb is no JSON: ")
+
+
 def code(source, **metadata):
     return nbformat.v4.new_code_cell(source, id=metadata.pop("id", "code"), metadata=metadata)
 
@@ -158,6 +166,7 @@ ZH, EN = text("zh"), text("en")
         ([text("fr")], "its metadata must say lang"),
         ([code("1"), code("2")], "must occur once"),
         ([code("1", id="first")], "the build's"),
+        ([code("x = (1,\ny = 2")], "cell 'code', line 1: '(' was never closed"),
         ([code("1", lang="en")], "code is the same in both languages"),
         ([code("1", tags=["exercize"])], "unknown tags ['exercize']"),
         ([code("1", tags=["exercise"])], "its solution must be the next cell"),

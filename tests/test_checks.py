@@ -37,11 +37,15 @@ WRONG = {
     ("signs", "negated gradient"): each("v[:] = mom * v - lr * p.grad / batch_size", TRUE_P),
     ("lr", "outside"): each("v[:] = mom * v + p.grad / batch_size", "p[:] = p - lr * v"),
     ("lr", "twice"): each(TRUE_V, "p[:] = p - lr * v"),
+    ("lr", "on both"): each("v[:] = lr * (mom * v + p.grad / batch_size)", TRUE_P),
     ("lr", "missing"): each("v[:] = mom * v + p.grad / batch_size", TRUE_P),
     ("batch", "missing"): each("v[:] = mom * v + lr * p.grad", TRUE_P),
     ("batch", "step only"): each("v[:] = mom * v + lr * p.grad", "p[:] = p - v / batch_size"),
+    ("batch", "on both"): each("v[:] = (mom * v + lr * p.grad) / batch_size", TRUE_P),
     ("batch", "times"): each("v[:] = mom * v + lr * p.grad * batch_size", TRUE_P),
     ("mom", "ignored"): each("v[:] = v + lr * p.grad / batch_size", TRUE_P),
+    ("mom", "added to one"): each("v += mom * v + lr * p.grad / batch_size", TRUE_P),
+    ("mom", "fixed at 0.9"): each("v[:] = 0.9 * v + lr * p.grad / batch_size", TRUE_P),
     ("mom", "overwritten"): each("v[:] = lr * p.grad / batch_size", TRUE_P),
     ("mom", "on the gradient"): each("v[:] = v + mom * lr * p.grad / batch_size", TRUE_P),
     ("mom", "on both"): each("v[:] = mom * (v + lr * p.grad / batch_size)", TRUE_P),
@@ -53,6 +57,8 @@ WRONG = {
     ("velocity", "lost"): each("v = mom * v + lr * p.grad / batch_size", TRUE_P),
     ("velocity", "decayed only"): each("v *= mom; v = v + lr * p.grad / batch_size", TRUE_P),
     ("params", "lost"): each(TRUE_V, "p = p - v"),
+    ("params", "replaced"): each(TRUE_V, "p[:] =- v"),
+    ("gradient", "parameter"): each("v[:] = mom * v + lr * p / batch_size", TRUE_P),
     ("which", "first"): f"{each(TRUE_V, TRUE_P)}\n    return",
     ("which", "last"): f"p, v = params[-1], vs[-1]\n{TRUE_V}\n{TRUE_P}",
     ("which", "last steps"): f"{LOOP}\n    {TRUE_V}\n{TRUE_P}",
@@ -92,11 +98,14 @@ MXNET_SIGN = {
 }
 
 OTHER = {
-    "only the velocity is updated": (each(TRUE_V, "pass"), "the parameters do not change. Either"),
-    "only x - v": (each("pass", TRUE_P), "the velocity does not change. Either"),
+    "only the velocity is updated": (
+        each(TRUE_V, "pass"),
+        "the parameters do not change. If you wrote",
+    ),
+    "only x - v": (each("pass", TRUE_P), "the velocity does not change. If you wrote"),
     "both renamed": (
         each("v = mom * v + lr * p.grad / batch_size", "p = p - v"),
-        "only makes a local name stand for another array",
+        "Assigning to a name",
     ),
     "nothing happens": ("pass", "neither parameters nor velocities change"),
     "new arrays": (
@@ -248,6 +257,9 @@ class Hostile:
         (0.015, "less than ηg"),
         (0.3 / 0.95, "the denominator is wrong"),
         (-6, "wrong sign"),
+        (0.85575, "after the third update"),
+        (20, "both the learning rate η and the gradient g are missing"),
+        (5.96, "has not settled yet"),
         (5, "write down v₁"),
     ],
 )
@@ -277,8 +289,9 @@ def test_smaller_momentum_names_the_mistake(prediction, hint, capsys):
     assert hint in capsys.readouterr().out
 
 
-def test_smaller_momentum_right():
-    assert checks.smaller_momentum("smaller") is True
+@pytest.mark.parametrize("prediction", ["smaller", "Smaller", " smaller "])
+def test_smaller_momentum_right(prediction):
+    assert checks.smaller_momentum(prediction) is True
 
 
 def test_every_sentence_stands_in_both_languages():

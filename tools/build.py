@@ -69,8 +69,12 @@ def order():
 
 def read_source(name):
     """Read and check a source notebook."""
-    # nbformat.read would silently give the second of two cells with one id another id.
-    source = nbformat.v4.reads((ROOT / f"notebooks/src/{name}.ipynb").read_text())
+    text = (ROOT / f"notebooks/src/{name}.ipynb").read_text()
+    try:
+        # nbformat.read would silently give the second of two cells with one id another id.
+        source = nbformat.v4.reads(text)
+    except json.JSONDecodeError as error:
+        raise SourceError(f"notebooks/src/{name}.ipynb is no JSON: {error}") from None
     for fault in source_faults(source):
         raise SourceError(f"notebooks/src/{name}.ipynb: {fault}")
     return source
@@ -101,6 +105,10 @@ def source_faults(source):
 
 
 def _code_faults(cell):
+    try:
+        ast.parse(_without_magics(cell.source))
+    except SyntaxError as error:
+        yield f"cell {cell.id!r}, line {error.lineno}: {error.msg}"
     if cell.outputs or cell.execution_count is not None:
         yield f"cell {cell.id!r}: sources store no outputs"
     if "lang" in cell.metadata:
@@ -112,6 +120,10 @@ def _code_faults(cell):
         found = list(block)
         if localized and found != ["zh", "en"] * (len(found) // 2):
             yield f"cell {cell.id!r}: each # zh: line must stand right before its # en: twin"
+
+
+def _without_magics(code):
+    return "\n".join("" if line.startswith("%") else line for line in code.splitlines())
 
 
 def tag(cell, *names):
@@ -268,10 +280,7 @@ def taught(sources):
         for cell in source.cells:
             if cell.cell_type != "code" or tag(cell, "exercise", "solution"):
                 continue
-            code = "\n".join(
-                "" if line.startswith("%") else line
-                for line in localized(cell.source, "en").splitlines()
-            )
+            code = _without_magics(localized(cell.source, "en"))
             tree = ast.parse(code)
             for node in tree.body:
                 if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -373,7 +382,8 @@ def _build_one(arguments):
     try:
         execute(notebook, directory)
     except Exception as error:
-        return f"{directory.name}/{name}: {error}"
+        colours = r"\x1b\[[0-9;]*m"
+        return f"notebooks/{directory.name}/{name}.ipynb: {re.sub(colours, '', str(error))}"
     _write(directory / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
     return None
 
@@ -391,17 +401,20 @@ def main(arguments=None):
         if options.check:
             paths = stale(sources)
             print("".join(f"stale: {path}\n" for path in paths), end="")
+            if paths:
+                print("Build them again: python tools/build.py", file=sys.stderr)
             return int(bool(paths))
         _write(ROOT / "course/taught.py", taught(sources))
     except SourceError as error:
         print(error, file=sys.stderr)
         return 1
-    unknown = set(options.names) - set(sources)
+    names = [Path(name).stem for name in options.names]  # a path will do, too
+    unknown = set(names) - set(sources)
     if unknown:
         parser.error(f"no such notebook: {', '.join(sorted(unknown))}")
     jobs = [
         (sources, name, language, variant)
-        for name in options.names or sources
+        for name in names or sources
         for language, variant in EDITIONS
     ]
     with ProcessPoolExecutor() as pool:

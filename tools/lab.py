@@ -50,4 +50,7 @@ if __name__ == "__main__":
     problem = doctor.problem()
     if problem:
         sys.exit(problem)
+    # Apart from other JupyterLabs of the user, whose open tabs would come up here.
+    workspaces = Path(sys.prefix, "share/jupyter/lab/workspaces")
+    os.environ.setdefault("JUPYTERLAB_WORKSPACES_DIR", str(workspaces))
     os.execv(sys.executable, command(sys.argv[1:]))
