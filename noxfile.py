@@ -1,10 +1,11 @@
 """Every task by name: `nox -l` lists them, `nox -s NAME` runs one."""
 
+import sys
 from pathlib import Path
 
 import nox
 
-nox.needs_version = ">=2024.10.9"  # venv_location
+nox.needs_version = ">=2024.4.15"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "test"]
@@ -66,14 +67,19 @@ def lock(session):
     session.run("python", "tools/environment.py")
 
 
-@nox.session(python=PYTHON, venv_location=".venv")
+@nox.session(venv_backend="none")
 def dev(session):
     """Make .venv for daily work, with readable diffs of notebooks and the commit hooks."""
-    install(session, "requirements-dev.txt")
-    driver = f"{Path(session.virtualenv.location).resolve()}/bin/git-nb"
+    uv = (sys.executable, "-m", "uv")  # of nox[uv]; it need not be on the path
+    session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, ".venv")
+    session.run(
+        *(*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", ".venv"),
+        *("--require-hashes", "-r", "requirements-dev.txt"),
+    )
+    tools = Path(".venv/bin").resolve()
     for name, command in (
-        ("diff.jupyternotebook.command", f"'{driver}diffdriver' diff"),
-        ("merge.jupyternotebook.driver", f"'{driver}mergedriver' merge %O %A %B %L %P"),
+        ("diff.jupyternotebook.command", f"'{tools}/git-nbdiffdriver' diff"),
+        ("merge.jupyternotebook.driver", f"'{tools}/git-nbmergedriver' merge %O %A %B %L %P"),
     ):
-        session.run("git", "config", name, command, external=True)
-    session.run("pre-commit", "install")
+        session.run("git", "config", name, command)
+    session.run(str(tools / "pre-commit"), "install")
