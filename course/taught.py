@@ -6,8 +6,8 @@ Built by tools/build.py from the cells whose metadata says `export`; change the 
 
 # Taught in gd-sgd-scratch.
 def sgd(params, lr, batch_size):
+    # -= changes an NDArray in place, in its own memory
     for param in params:
-        # -= changes an NDArray in place, in its own memory
         param -= lr / batch_size * param.grad
 
 

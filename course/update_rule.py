@@ -1,10 +1,11 @@
-"""Find out what is wrong with a learner's momentum update, by imitating the usual mistakes.
+"""Find out what is wrong with a learner's update rule, by imitating the usual mistakes.
 
 The learner's function and the true update run from the same state. Where they part, every usual
 mistake, and every two of them together, is imitated in float64; the one that ends where the
 learner's function ended is the one to name.
 """
 
+from collections.abc import Callable
 from itertools import combinations
 from typing import NamedTuple
 
@@ -145,8 +146,8 @@ MISTAKES = {
         "Did `param -= v` become `param[:] = -v`?",
     ),
     ("gradient", "parameter"): (
-        "速度里用的是参数本身，而不是它的梯度 param.grad。",
-        "the velocity takes in the parameter itself instead of its gradient, param.grad.",
+        "用到的是参数本身，而不是它的梯度 param.grad。",
+        "the parameter itself is used where its gradient, param.grad, belongs.",
     ),
     ("which", "first"): (
         "只更新了第一个参数：循环是不是提前结束了？",
@@ -174,6 +175,35 @@ MISTAKES = {
         "every parameter subtracts the last velocity; each must subtract its own.",
     ),
 }
+
+
+class Method(NamedTuple):
+    """What a learner is asked to write: its true rule, how it is called, what can go wrong."""
+
+    rule: Rule
+    call: Callable
+    mistakes: tuple
+    right: tuple
+
+
+MOMENTUM = Method(
+    rule=Rule(),
+    call=lambda update, params, vs, lr, mom, batch_size: update(params, vs, lr, mom, batch_size),
+    mistakes=tuple(MISTAKES),
+    right=(
+        "参数和速度每一步都与公式一致。",
+        "parameters and velocities follow the formula at every step.",
+    ),
+)
+SGD = Method(
+    rule=Rule(step="gradient", velocity="lost"),
+    call=lambda update, params, vs, lr, mom, batch_size: update(params, lr, batch_size),
+    mistakes=(
+        *(("signs", "uphill"), ("lr", "missing"), ("batch", "missing"), ("batch", "times")),
+        *(("params", "lost"), ("gradient", "parameter"), ("which", "first"), ("which", "last")),
+    ),
+    right=("参数每一步都与公式一致。", "the parameters follow the formula at every step."),
+)
 
 
 def _moved(x, v, grad, lr, mom, batch_size, rule):
@@ -247,7 +277,7 @@ class Trial:
             states += params + vs
         return _state(states)
 
-    def by_function(self, update):
+    def by_function(self, update, method):
         """Give the state to which the learner's `update` leads, and whether it returned arrays."""
         params = [nd.array(x) for x in self.params]
         vs = [nd.array(v) for v in self.vs]
@@ -257,7 +287,8 @@ class Trial:
         for grads, lr in zip(self.grads, self.lrs):
             for param, grad in zip(params, grads):
                 param.grad[:] = nd.array(grad)
-            result = update(list(params), list(vs), float(lr), float(self.mom), self.batch_size)
+            hyperparameters = float(lr), float(self.mom), self.batch_size
+            result = method.call(update, list(params), list(vs), *hyperparameters)
             returned = returned or result is not None
             states += [array.asnumpy() for array in params + vs]
         return _state(states), returned
@@ -278,26 +309,24 @@ def _close(left, right):
     return np.allclose(left, right, rtol=1e-4, atol=1e-4)
 
 
-def rules():
+def rules(method):
     """Give the usual mistakes, alone and then by twos, as (names, rule)."""
-    for name in MISTAKES:
-        yield [name], Rule(**dict([name]))
-    yield [("step", "gradient")], Rule(step="gradient", velocity="lost")  # plain SGD
-    yield [("velocity", "lost")], Rule(step="old velocity", velocity="lost")  # x - v and no more
-    for pair in combinations(MISTAKES, 2):
+    for name in method.mistakes:
+        yield [name], method.rule._replace(**dict([name]))
+    if method is MOMENTUM:
+        yield [("step", "gradient")], Rule(step="gradient", velocity="lost")  # plain SGD
+        yield [("velocity", "lost")], Rule(step="old velocity", velocity="lost")  # x - v alone
+    for pair in combinations(method.mistakes, 2):
         fields = dict(pair)
         if len(fields) == 2:
-            yield pair, Rule(**fields)
+            yield pair, method.rule._replace(**fields)
 
 
-def _compared(trial, state, returned):
+def _compared(trial, state, returned, method):
     """Give the verdict on a learner's `state`, or None if no known rule leads there."""
-    if trial.agree(state, Rule()):
-        return right(
-            "参数和速度每一步都与公式一致。",
-            "parameters and velocities follow the formula at every step.",
-        )
-    if trial.agree(state, Rule(signs="mxnet")):
+    if trial.agree(state, method.rule):
+        return right(*method.right)
+    if method is MOMENTUM and trial.agree(state, Rule(signs="mxnet")):
         return right(
             "这是 MXNet 的符号约定：v 里存的是负的速度，x 加上它。"
             "从零速度出发，参数的轨迹与这一章的公式完全相同。",
@@ -315,14 +344,14 @@ def _compared(trial, state, returned):
             "the function returns new arrays and leaves the parameters as they were; "
             "its caller ignores what it returns, so update in place.",
         )
-    if trial.agree(state, Rule(velocity="lost", params="lost")):
+    if method is MOMENTUM and trial.agree(state, Rule(velocity="lost", params="lost")):
         return wrong(
             "参数和速度都没有变。如果写了 v = … 或 param = …，那只是让局部变量指向另一个数组；"
             "要用 v[:] = …、param -= … 这样的原地写法。",
             "neither parameters nor velocities change. Assigning to a name, as `v = …` does, leaves "
             "the array as it was; update in place, with `v[:] = …`, `*=`, `+=` or `-=`.",
         )
-    for names, rule in rules():
+    for names, rule in rules(method):
         if trial.agree(state, rule):
             return wrong(
                 "另外，".join(MISTAKES[name][0] for name in names),
@@ -331,14 +360,20 @@ def _compared(trial, state, returned):
     return None
 
 
-def _unnamed(trial, state):
+def _unnamed(trial, state, method):
     """Say how far `state` is right, where no usual mistake explains it."""
-    expected = trial.by_rule(Rule())
+    expected = trial.by_rule(method.rule)
     if _close(state[0], expected[0]):
         return wrong(
             "第一次更新是对的，之后就不对了。每次更新都要用这一次传入的学习率和当前的速度。",
             "the first update is right, later ones are not. "
             "Each must use the learning rate it is given and the velocity left by the update before.",
+        )
+    if method is SGD:
+        return wrong(
+            "参数和公式不符：对照公式检查更新 x 的那一行，要用传入的 lr 和 batch_size。",
+            "the parameters do not follow the formula. Compare your line for x with it; "
+            "use lr and batch_size as they are given.",
         )
     if _close(state[:, 1], expected[:, 1]):
         return wrong(
@@ -353,13 +388,16 @@ def _unnamed(trial, state):
     )
 
 
-def diagnose(update, rng=None):
-    """Say whether `update` is the chapter's `sgd_momentum`, and if not, what is wrong.
+def diagnose(update, method=MOMENTUM, rng=None):
+    """Say whether `update` is the method's update, and if not, what is wrong.
 
     Parameters
     ----------
     update : callable
-        The learner's ``update(params, vs, lr, mom, batch_size)``.
+        The learner's ``update(params, vs, lr, mom, batch_size)``, or for SGD
+        ``update(params, lr, batch_size)``.
+    method : Method, optional
+        `MOMENTUM` or `SGD`.
     rng : numpy.random.Generator, optional
         Draws the start, the gradients and the hyperparameters; a fresh one by default.
 
@@ -374,14 +412,14 @@ def diagnose(update, rng=None):
         )
     rng = np.random.default_rng() if rng is None else rng
     trial = Trial(SHAPES, rng)
-    outcome, fault = attempt(lambda: trial.by_function(update), update)
+    outcome, fault = attempt(lambda: trial.by_function(update, method), update)
     if fault is None:
-        return _compared(trial, *outcome) or _unnamed(trial, outcome[0])
+        return _compared(trial, *outcome, method) or _unnamed(trial, outcome[0], method)
     if fault is not TIME_IS_UP:
         # A velocity shared by parameters of different shapes raises; by equal ones it shows itself.
         trial = Trial(SAME_SHAPES, rng)
-        outcome, second_fault = attempt(lambda: trial.by_function(update), update)
-        found = None if second_fault else _compared(trial, *outcome)
+        outcome, second_fault = attempt(lambda: trial.by_function(update, method), update)
+        found = None if second_fault else _compared(trial, *outcome, method)
         if found and found.kind == "wrong":
             return found
     return fault

@@ -59,8 +59,8 @@ def check(find):
     """Make a check of a function that gives a `Verdict`: print it, return whether it is right."""
 
     @functools.wraps(find)
-    def checked(answer):
-        verdict = find(answer)
+    def checked(*answer):
+        verdict = find(*answer)
         print(OPENINGS[verdict.kind][language()] + getattr(verdict, language()))
         return verdict.kind == "right"
 

@@ -16,9 +16,9 @@ TRUE_V = "v[:] = mom * v + lr * p.grad / batch_size"
 TRUE_P = "p[:] = p - v"
 
 
-def function(body):
+def function(body, arguments="params, vs, lr, mom, batch_size"):
     """Make the learner's `update` of its body, as a cell of a notebook would."""
-    source = "def update(params, vs, lr, mom, batch_size):\n"
+    source = f"def update({arguments}):\n"
     source += "".join(f"    {line}\n" for line in body.splitlines())
     name = f"<cell {abs(hash(source))}>"
     linecache.cache[name] = (len(source), None, source.splitlines(True), name)
@@ -151,14 +151,14 @@ def test_every_mistake_that_has_a_hint_is_provoked():
 def test_the_mistake_is_named_alone_and_from_every_start(name):
     zh, en = MISTAKES[name]
     for seed in range(20):
-        found = diagnose(function(WRONG[name]), np.random.default_rng(seed))
+        found = diagnose(function(WRONG[name]), rng=np.random.default_rng(seed))
         assert (found.kind, found.zh, found.en) == ("wrong", zh, en)
 
 
 @pytest.mark.parametrize("form", RIGHT)
 def test_a_right_answer_passes_in_any_form(form):
     for seed in range(5):
-        found = diagnose(function(RIGHT[form]), np.random.default_rng(seed))
+        found = diagnose(function(RIGHT[form]), rng=np.random.default_rng(seed))
         assert found.kind == "right", found.en
         assert "sign" not in found.en
 
@@ -180,6 +180,53 @@ def test_other_wrong_answers(case):
     assert found.kind == "wrong"
     assert hint in found.en
     assert "Traceback" not in found.en
+
+
+SGD_LOOP = "for p in params:"
+WRONG_SGD = {
+    ("signs", "uphill"): f"{SGD_LOOP}\n    p += lr / batch_size * p.grad",
+    ("lr", "missing"): f"{SGD_LOOP}\n    p -= p.grad / batch_size",
+    ("batch", "missing"): f"{SGD_LOOP}\n    p -= lr * p.grad",
+    ("batch", "times"): f"{SGD_LOOP}\n    p -= lr * batch_size * p.grad",
+    ("params", "lost"): f"{SGD_LOOP}\n    p = p - lr / batch_size * p.grad",
+    ("gradient", "parameter"): f"{SGD_LOOP}\n    p -= lr / batch_size * p",
+    ("which", "first"): f"{SGD_LOOP}\n    p -= lr / batch_size * p.grad\n    return",
+    ("which", "last"): "params[-1][:] -= lr / batch_size * params[-1].grad",
+}
+
+
+def test_every_mistake_in_sgd_is_provoked():
+    assert set(WRONG_SGD) == set(update_rule.SGD.mistakes)
+
+
+@pytest.mark.parametrize("name", WRONG_SGD, ids="-".join)
+def test_the_mistake_in_sgd_is_named_alone(name):
+    zh, en = MISTAKES[name]
+    update = function(WRONG_SGD[name], "params, lr, batch_size")
+    for seed in range(20):
+        found = diagnose(update, update_rule.SGD, np.random.default_rng(seed))
+        assert (found.kind, found.zh, found.en) == ("wrong", zh, en)
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ("pass", "the parameters do not change"),
+        ("return [p - lr / batch_size * p.grad for p in params]", "returns new arrays"),
+        (f"{SGD_LOOP}\n    p -= 0.3 * p.grad", "the parameters do not follow the formula"),
+        (f"{SGD_LOOP}\n    p -= eta * p.grad", "line 3: NameError"),
+        ("while True: pass", "An endless loop?"),
+    ],
+)
+def test_other_wrong_answers_for_sgd(body, hint, capsys):
+    assert checks.sgd(function(body, "params, lr, batch_size")) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_sgd_right():
+    from course.taught import sgd
+
+    assert checks.sgd(sgd) is True
 
 
 def test_two_mistakes_are_both_named():
@@ -271,6 +318,51 @@ def test_final_velocity_names_the_mistake(answer, hint, capsys):
 @pytest.mark.parametrize("answer", [6, 6.0, 0.1 * 3 / 0.05, np.float32(6), nd.array([6])])
 def test_final_velocity_right(answer):
     assert checks.final_velocity(answer) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (None, "work out your answer first"),
+        ("0.5", "should be a number"),
+        (1, "that is the limit for f(x) = x²"),
+        (0.25, "one step reaches the minimum"),
+        (2, "its limit is smaller"),
+        (0.7, "keep its absolute value below 1"),
+    ],
+)
+def test_stability_limit_names_the_mistake(answer, hint, capsys):
+    assert checks.stability_limit(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_stability_limit_right():
+    assert checks.stability_limit(0.5) is True
+
+
+# Features whose Hessian, with the bias's column of ones, is diag(4, 1): the limit is 2/4.
+FEATURES = nd.array([[2], [-2], [2], [-2]])
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (None, "work out your answer first"),
+        ([0.5], "should be a number"),
+        (0, "a learning rate is positive"),
+        (0.51, "with 0.51 the training diverges"),
+        (math.inf, "with inf the training diverges"),
+        (0.3, "the limit is more than 0.1 higher"),
+    ],
+)
+def test_largest_learning_rate_names_the_mistake(answer, hint, capsys):
+    assert checks.largest_learning_rate(answer, FEATURES) is False
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [0.41, 0.49, 0.5])
+def test_largest_learning_rate_right(answer):
+    assert checks.largest_learning_rate(answer, FEATURES) is True
 
 
 @pytest.mark.parametrize(
