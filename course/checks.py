@@ -223,3 +223,39 @@ def final_velocity(answer):
         "ηg/(1−γ) = 6，是第一步 ηg 的 20 倍。",
         "ηg/(1−γ) = 6, twenty times the first step ηg.",
     )
+
+
+@check
+def scaled_feature(best_plain, best_momentum):
+    """Check the best learning rates without momentum and with γ = 0.9, second feature scaled."""
+    if best_plain is None or best_momentum is None:
+        return unanswered(
+            "先用五个学习率各训练一次，再写下 best_plain 和 best_momentum。",
+            "train with each of the five learning rates, then set best_plain and best_momentum.",
+        )
+    tried = (0.1, 0.2, 0.4, 0.8, 1.6)
+    for name, answer, best in (
+        ("best_plain", best_plain, 1.6),
+        ("best_momentum", best_momentum, 0.2),
+    ):
+        value = _number(answer)
+        if value not in tried:
+            return wrong(
+                f"{name} 应当是 0.1、0.2、0.4、0.8、1.6 之一，你给出的是 {shown(answer)}。",
+                f"{name} should be one of 0.1, 0.2, 0.4, 0.8, 1.6, got {shown(answer)}.",
+            )
+        if value < best:
+            return wrong(
+                f"{name} 还可以更大：学习率大一些，两个迭代周期之后的损失更小。",
+                f"{name} can be larger: a larger learning rate ends with a smaller loss.",
+            )
+        if value > best:
+            return wrong(
+                f"{name} 太大了：学习率小一些，两个迭代周期之后的损失反而更小。",
+                f"{name} is too large: a smaller learning rate ends with a smaller loss.",
+            )
+    return right(
+        "在这份数据上，无论用同样的学习率 0.2，还是各用各的最佳学习率，动量法的损失都小得多。",
+        "on these data momentum ends with a far smaller loss, at the same learning rate 0.2 as well "
+        "as with each method at its best.",
+    )

@@ -150,10 +150,15 @@ def test_the_cells_stand_in_the_specifications_order(edition):
 @every_edition
 def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
     _, exercises = specified(edition)
-    assert [kind(cell) for cell in exercises] == ["code", "text", "code", "text", "code"]
+    assert [kind(cell) for cell in exercises] == ["code", *["text", "code"] * 3]
     tag = "solution" if edition.endswith("-solutions") else "exercise"
-    assert [cell.metadata.tags for cell in exercises if kind(cell) == "code"] == [[tag]] * 3
-    checks = ("smaller_momentum(prediction)", "sgd_momentum(my_momentum)", "final_velocity(answer)")
+    assert [cell.metadata.tags for cell in exercises if kind(cell) == "code"] == [[tag]] * 4
+    checks = (
+        "smaller_momentum(prediction)",
+        "sgd_momentum(my_momentum)",
+        "final_velocity(answer)",
+        "scaled_feature(best_plain, best_momentum)",
+    )
     codes = [cell.source for cell in exercises if kind(cell) == "code"]
     for code, check in zip(codes, checks):
         assert f"\npassed = checks.{check}" in code
@@ -202,6 +207,24 @@ def chapter(monkeypatch):
                 exec(code, names)
         yield names
     plt.close("all")
+
+
+def test_the_answers_to_the_last_exercise(chapter):
+    """On the data with the second feature scaled, at the same learning rate and each at its best."""
+    (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]
+    exec(cell.source, chapter)
+    X = np.column_stack([chapter["X"].asnumpy(), np.ones(1000)])
+    assert 80 < np.linalg.cond(X.T @ X) < 130
+    rates = (0.1, 0.2, 0.4, 0.8, 1.6)
+    plain, momentum = (
+        {lr: drawn(chapter, lr=lr, mom=mom, num_epochs=2)[1][-1] for lr in rates}
+        for mom in (0, 0.9)
+    )
+    assert min(plain, key=plain.get) == 1.6
+    assert min(momentum, key=momentum.get) == 0.2
+    assert momentum[0.2] < 1e-4
+    assert momentum[0.2] < 0.01 * plain[0.2]
+    assert momentum[0.2] < 0.2 * plain[1.6]
 
 
 def test_the_data(chapter):

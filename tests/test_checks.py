@@ -386,6 +386,28 @@ def test_smaller_momentum_right(prediction):
     assert checks.smaller_momentum(prediction) is True
 
 
+@pytest.mark.parametrize(
+    ("answers", "hint"),
+    [
+        ((None, 0.2), "train with each of the five learning rates"),
+        ((1.6, None), "train with each of the five learning rates"),
+        ((1.5, 0.2), "best_plain should be one of 0.1"),
+        (("1.6", 0.2), "best_plain should be one of 0.1"),
+        ((1.6, [0.2]), "best_momentum should be one of 0.1"),
+        ((0.8, 0.2), "best_plain can be larger"),
+        ((1.6, 0.1), "best_momentum can be larger"),
+        ((1.6, 0.4), "best_momentum is too large"),
+    ],
+)
+def test_scaled_feature_names_the_mistake(answers, hint, capsys):
+    assert checks.scaled_feature(*answers) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_scaled_feature_right():
+    assert checks.scaled_feature(1.6, 0.2) is True
+
+
 def test_every_sentence_stands_in_both_languages():
     for zh, en in update_rule.MISTAKES.values():
         assert any("\u4e00" <= letter <= "\u9fff" for letter in zh)
