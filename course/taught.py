@@ -19,3 +19,20 @@ def sgd_momentum(params, vs, lr, mom, batch_size):
         v *= mom
         v += lr / batch_size * param.grad
         param -= v
+
+
+# Taught in momentum-gluon.
+def convert_lr(lr, mom, source, target, dampening=0):
+    """Give the learning rate that makes `target` follow the trajectory of `source`, lr constant."""
+    factor = {
+        "course": 1,
+        "mxnet": 1,
+        "keras": 1,
+        "optax": 1,
+        "pytorch": 1 - dampening,
+        "average": 1 - mom,
+    }
+    for name in (source, target):
+        if name not in factor:
+            raise ValueError(f"a form must be one of {', '.join(factor)}; got {name!r}")
+    return lr * factor[source] / factor[target]

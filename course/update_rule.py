@@ -44,6 +44,10 @@ MISTAKES = {
         "方向反了：速度里的梯度带了负号，而 x 又减去速度。",
         "wrong sign: the gradient enters the velocity negated, and x subtracts the velocity.",
     ),
+    ("lr", "inside"): (
+        "学习率乘在了速度里面：PyTorch 的形式里，η 在更新 x 时才乘。",
+        "the learning rate stands inside the velocity; in PyTorch's form η enters where x is updated.",
+    ),
     ("lr", "outside"): (
         "学习率乘在了速度外面：这一章的公式里，η 乘的是梯度，在速度里面。",
         "the learning rate stands outside the velocity; "
@@ -189,11 +193,17 @@ class Method(NamedTuple):
 MOMENTUM = Method(
     rule=Rule(),
     call=lambda update, params, vs, lr, mom, batch_size: update(params, vs, lr, mom, batch_size),
-    mistakes=tuple(MISTAKES),
+    mistakes=tuple(name for name in MISTAKES if name != ("lr", "inside")),
     right=(
         "参数和速度每一步都与公式一致。",
         "parameters and velocities follow the formula at every step.",
     ),
+)
+OUTSIDE = Method(
+    rule=Rule(lr="outside"),
+    call=MOMENTUM.call,
+    mistakes=tuple(name for name in MISTAKES if name != ("lr", "outside")),
+    right=MOMENTUM.right,
 )
 SGD = Method(
     rule=Rule(step="gradient", velocity="lost"),
@@ -313,9 +323,10 @@ def rules(method):
     """Give the usual mistakes, alone and then by twos, as (names, rule)."""
     for name in method.mistakes:
         yield [name], method.rule._replace(**dict([name]))
-    if method is MOMENTUM:
-        yield [("step", "gradient")], Rule(step="gradient", velocity="lost")  # plain SGD
-        yield [("velocity", "lost")], Rule(step="old velocity", velocity="lost")  # x - v alone
+    if method is not SGD:
+        plain = method.rule._replace(step="gradient", velocity="lost")
+        yield [("step", "gradient")], plain  # plain SGD
+        yield [("velocity", "lost")], plain._replace(step="old velocity")  # x - v alone
     for pair in combinations(method.mistakes, 2):
         fields = dict(pair)
         if len(fields) == 2:
@@ -344,7 +355,7 @@ def _compared(trial, state, returned, method):
             "the function returns new arrays and leaves the parameters as they were; "
             "its caller ignores what it returns, so update in place.",
         )
-    if method is MOMENTUM and trial.agree(state, Rule(velocity="lost", params="lost")):
+    if method is not SGD and trial.agree(state, Rule(velocity="lost", params="lost")):
         return wrong(
             "参数和速度都没有变。如果写了 v = … 或 param = …，那只是让局部变量指向另一个数组；"
             "要用 v[:] = …、param -= … 这样的原地写法。",
@@ -397,7 +408,7 @@ def diagnose(update, method=MOMENTUM, rng=None):
         The learner's ``update(params, vs, lr, mom, batch_size)``, or for SGD
         ``update(params, lr, batch_size)``.
     method : Method, optional
-        `MOMENTUM` or `SGD`.
+        `MOMENTUM`, `OUTSIDE` or `SGD`.
     rng : numpy.random.Generator, optional
         Draws the start, the gradients and the hyperparameters; a fresh one by default.
 

@@ -143,8 +143,9 @@ OTHER = {
 }
 
 
-def test_every_mistake_that_has_a_hint_is_provoked():
-    assert set(WRONG) == set(MISTAKES)
+def test_every_mistake_in_momentum_is_provoked():
+    assert set(WRONG) == set(update_rule.MOMENTUM.mistakes)
+    assert set(MISTAKES) - set(WRONG) == {("lr", "inside")}
 
 
 @pytest.mark.parametrize("name", WRONG, ids="-".join)
@@ -193,6 +194,19 @@ WRONG_SGD = {
     ("which", "first"): f"{SGD_LOOP}\n    p -= lr / batch_size * p.grad\n    return",
     ("which", "last"): "params[-1][:] -= lr / batch_size * params[-1].grad",
 }
+
+
+@pytest.mark.parametrize("method", ["MOMENTUM", "OUTSIDE", "SGD"])
+def test_no_two_mistakes_lead_to_the_same_place(method):
+    """Wherever a single mistake leads, it is the one that is named, whatever the random start."""
+    method = getattr(update_rule, method)
+    for seed in range(5):
+        for name in method.mistakes:
+            shapes = update_rule.SAME_SHAPES if name[0] == "buffer" else update_rule.SHAPES
+            trial = update_rule.Trial(shapes, np.random.default_rng(seed))
+            state = trial.by_rule(method.rule._replace(**dict([name])))
+            found = update_rule._compared(trial, state, False, method)
+            assert (found.kind, found.en) == ("wrong", MISTAKES[name][1])
 
 
 def test_every_mistake_in_sgd_is_provoked():
@@ -406,6 +420,63 @@ def test_scaled_feature_names_the_mistake(answers, hint, capsys):
 
 def test_scaled_feature_right():
     assert checks.scaled_feature(1.6, 0.2) is True
+
+
+OUTSIDE_V = "v[:] = mom * v + p.grad / batch_size"
+
+
+def test_momentum_with_the_learning_rate_outside(capsys):
+    assert checks.outside_momentum(function(each(OUTSIDE_V, "p[:] = p - lr * v"))) is True
+    assert checks.outside_momentum(function(each(TRUE_V, TRUE_P))) is False
+    assert "the learning rate stands inside the velocity" in capsys.readouterr().out
+    assert checks.outside_momentum(function(each(OUTSIDE_V, TRUE_P))) is False
+    assert "the learning rate is not used" in capsys.readouterr().out
+    assert checks.outside_momentum(function("pass")) is False
+    assert "neither parameters nor velocities change" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("answers", "hint"),
+    [
+        ((None, 1), "work out both answers first"),
+        (("2", 0.25), "inside_step should be a number"),
+        ((2.05, Hostile()), "outside_step should be a number"),
+        ((0.25, 2.05), "the two answers are exchanged"),
+        ((2.5, 0.25), "inside_step is the step before the decay"),
+        ((0.25, 0.25), "inside_step does not shrink at once"),
+        ((2.05, 2.5), "outside_step is the step before the decay"),
+        ((2.05, 0.05), "outside_step lacks the velocity"),
+        ((7, 0.25), "inside_step is not right"),
+        ((2.05, 7), "outside_step is not right"),
+    ],
+)
+def test_step_after_decay_names_the_mistake(answers, hint, capsys):
+    assert checks.step_after_decay(*answers) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_step_after_decay_right():
+    assert checks.step_after_decay(2.05, 0.25) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (None, "work out your answer first"),
+        ({}, "should be a number"),
+        (0.05, "the average is slower"),
+        (0.005, "the other way round"),
+        (0.05 / 0.9, "which is not γ"),
+        (5, "not the same yet"),
+    ],
+)
+def test_average_learning_rate_names_the_mistake(answer, hint, capsys):
+    assert checks.average_learning_rate(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_average_learning_rate_right():
+    assert checks.average_learning_rate(0.5) is True
 
 
 def test_every_sentence_stands_in_both_languages():

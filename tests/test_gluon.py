@@ -1,0 +1,117 @@
+"""`momentum-gluon`: its converter against the published update rules, its prose against its outputs."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT, read
+
+from course.taught import convert_lr
+
+MOM, UPDATES = 0.9, 50
+CURVATURE = np.array([0.2, 1, 4])
+START = np.array([3.0, -2, 1])
+
+CELLS = {cell.id: cell for cell in read(ROOT / "notebooks/en/momentum-gluon.ipynb").cells}
+
+
+def path(form, lrs, dampening=0):
+    """Follow a form's published rule in float64 on f(x) = ½ Σ λᵢ(xᵢ − sin t)², changing with time.
+
+    The first gradient is zero, so that PyTorch's exception (its first gradient is not dampened)
+    makes no difference.
+    """
+    x, v, points = START, np.zeros(3), []
+    for t, lr in enumerate(lrs):
+        g = CURVATURE * (x - np.sin(t)) * (t > 0)
+        if form == "course":
+            v = MOM * v + lr * g
+            x = x - v
+        elif form in ("mxnet", "keras"):
+            v = MOM * v - lr * g
+            x = x + v
+        elif form == "average":
+            v = MOM * v + (1 - MOM) * g
+            x = x - lr * v
+        else:  # pytorch, optax
+            v = MOM * v + (1 - dampening * (form == "pytorch")) * g
+            x = x - lr * v
+        points.append(x)
+    return np.array(points)
+
+
+FORMS = ("course", "mxnet", "keras", "optax", "pytorch", "average")
+
+
+@pytest.mark.parametrize("target", FORMS)
+@pytest.mark.parametrize("source", FORMS)
+@pytest.mark.parametrize("dampening", [0, 0.5])
+def test_the_converted_learning_rate_gives_the_same_trajectory(source, target, dampening):
+    lr = 0.04
+    converted = convert_lr(lr, MOM, source, target, dampening)
+    expected = path(source, [lr] * UPDATES, dampening)
+    np.testing.assert_allclose(path(target, [converted] * UPDATES, dampening), expected, rtol=1e-9)
+
+
+def test_inside_and_outside_part_at_a_decay():
+    lrs = [0.04] * 25 + [0.004] * 25
+    course, mxnet, pytorch = (path(form, lrs) for form in ("course", "mxnet", "pytorch"))
+    np.testing.assert_allclose(course, mxnet, rtol=1e-9)
+    np.testing.assert_allclose(course[:25], pytorch[:25], rtol=1e-9)
+    assert np.abs(course[25] - pytorch[25]).max() > 0.01
+
+
+def test_an_unknown_form_is_refused_by_name():
+    with pytest.raises(ValueError, match=r"a form must be one of course, mxnet.*; got 'jax'"):
+        convert_lr(0.1, 0.9, "course", "jax")
+
+
+@pytest.mark.parametrize("dampening", [0, 0.5])
+def test_pytorch_itself(dampening):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed; the course does without")
+    lr = convert_lr(0.04, MOM, "course", "pytorch", dampening)
+    x = torch.tensor(START, requires_grad=True)
+    optimizer = torch.optim.SGD([x], lr=lr, momentum=MOM, dampening=dampening)
+    points = []
+    for t in range(UPDATES):
+        x.grad = torch.tensor(CURVATURE) * (x.detach() - np.sin(t)) * (t > 0)
+        optimizer.step()
+        points.append(x.detach().numpy().copy())
+    np.testing.assert_allclose(points, path("course", [0.04] * UPDATES), rtol=1e-9)
+
+
+def test_optax_itself():
+    reason = "optax is not installed; the course does without"
+    optax = pytest.importorskip("optax", reason=reason)
+    optimizer = optax.sgd(convert_lr(0.04, MOM, "course", "optax"), momentum=MOM)
+    x = START.astype("float32")
+    state, points = optimizer.init(x), []
+    for t in range(UPDATES):
+        gradient = (CURVATURE * (x - np.sin(t)) * (t > 0)).astype("float32")
+        updates, state = optimizer.update(gradient, state)
+        x = x + np.asarray(updates)
+        points.append(x)
+    np.testing.assert_allclose(points, path("course", [0.04] * UPDATES), rtol=1e-3, atol=1e-4)
+
+
+def printed(cell_id):
+    return "".join(output.get("text", "") for output in CELLS[cell_id].outputs)
+
+
+def test_the_trainer_follows_the_same_trajectory():
+    assert re.findall(r"same trajectory: (\w+)", printed("same")) == ["True", "True"]
+
+
+def test_the_steps_after_the_decay():
+    before, after = printed("decay").splitlines()
+    assert before == "before: 1.000 inside, 1.000 outside"
+    assert after == "after:  0.901 inside, 0.010 outside"
+
+
+def test_the_short_batch_counts_for_40_of_64():
+    assert printed("short") == f"40 examples, ratio {40 / 64:.3f}\n"
+
+
+def test_weight_decay_enters_the_velocity():
+    for trainer, formula in re.findall(r"Trainer (.*), formula (.*)", printed("wd")):
+        assert trainer == formula
