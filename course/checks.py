@@ -31,6 +31,14 @@ def _no_number(answer):
     )
 
 
+def _mistaken(value, mistakes):
+    """Give the verdict on the known mistake that leads to `value`, or None if there is none."""
+    for mistake, sentences in mistakes.items():
+        if math.isclose(value, mistake, rel_tol=1e-3):
+            return wrong(*sentences)
+    return None
+
+
 # gd-sgd-scratch
 
 
@@ -55,9 +63,8 @@ def stability_limit(answer):
             "the limit in the text is 1, and this function curves more, so its limit is smaller.",
         ),
     }
-    for mistake, sentences in mistakes.items():
-        if math.isclose(value, mistake, rel_tol=1e-3):
-            return wrong(*sentences)
+    if found := _mistaken(value, mistakes):
+        return found
     if not math.isclose(value, 0.5, rel_tol=1e-3):
         return wrong(
             "每次更新把 x 乘以一个数；写出这个数，让它的绝对值小于 1。",
@@ -205,9 +212,8 @@ def final_velocity(answer):
             "wrong sign: the velocity points along the gradient; the minus sign stands in the update of x.",
         ),
     }
-    for mistake, sentences in mistakes.items():
-        if math.isclose(value, mistake, rel_tol=1e-3):
-            return wrong(*sentences)
+    if found := _mistaken(value, mistakes):
+        return found
     final = lr * g / (1 - mom)
     if 0.9 * final < value < 0.999 * final:
         return wrong(
@@ -364,9 +370,8 @@ def average_learning_rate(answer):
             "divide by the factor before the gradient, which is not γ.",
         ),
     }
-    for mistake, sentences in mistakes.items():
-        if math.isclose(value, mistake, rel_tol=1e-3):
-            return wrong(*sentences)
+    if found := _mistaken(value, mistakes):
+        return found
     if not math.isclose(value, 0.5, rel_tol=1e-2):
         return wrong(
             "还不一样：用 average_path 再试，让最大的差接近 0。",
