@@ -124,12 +124,13 @@ def test_check_names_missing_broken_and_left_over_notebooks(copy):
     ]
 
 
-def test_a_source_that_order_txt_does_not_name_is_refused(copy):
+@pytest.mark.parametrize("name", ["another", "momentum-scratch"])
+def test_order_txt_must_name_every_source_once(copy, name):
     with (copy / "notebooks/src/order.txt").open("a") as file:
-        file.write("another\n")
+        file.write(f"{name}\n")
     result = run_build(copy, "--check")
     assert result.returncode == 1
-    assert "they differ in another" in result.stderr
+    assert f"each once; look at {name}" in result.stderr
 
 
 def test_a_source_that_is_no_json_is_named(copy):

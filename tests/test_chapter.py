@@ -209,6 +209,17 @@ def chapter(monkeypatch):
     plt.close("all")
 
 
+def test_plain_sgd_has_no_trouble_with_the_data(chapter):
+    """As the summary and the check of exercise 1 say; γ = 0 is slower than γ = 0.5 all the same."""
+    X = np.column_stack([chapter["X"].asnumpy(), np.ones(1000)])
+    assert np.linalg.cond(X.T @ X) < 1.2
+
+    def updates_to_the_floor(mom):
+        return int(np.argmax(drawn(chapter, mom=mom)[1] < 1e-4))
+
+    assert updates_to_the_floor(0.5) < updates_to_the_floor(0) < updates_to_the_floor(0.9) / 2
+
+
 def test_the_answers_to_the_last_exercise(chapter):
     """On the data with the second feature scaled, at the same learning rate and each at its best."""
     (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]

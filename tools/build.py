@@ -37,8 +37,8 @@ METADATA = {
     },
 }
 WORDS = {
-    "zh": {"contents": "目录", "other": "English", "before": "←", "after": "→"},
-    "en": {"contents": "Contents", "other": "中文", "before": "←", "after": "→"},
+    "zh": {"contents": "目录", "other": "English"},
+    "en": {"contents": "Contents", "other": "中文"},
 }
 TAUGHT_HEAD = '''\
 """What the notebooks define and others use: the very functions that the reader saw.
@@ -59,10 +59,11 @@ def order():
     """Give the names of the notebooks in reading order, from notebooks/src/order.txt."""
     names = (ROOT / "notebooks/src/order.txt").read_text().split()
     present = {path.stem for path in (ROOT / "notebooks/src").glob("*.ipynb")}
-    if set(names) != present:
+    wrong = set(names) ^ present | {name for name in names if names.count(name) > 1}
+    if wrong:
         raise SourceError(
             "order.txt must name the notebooks in notebooks/src, each once; "
-            f"they differ in {', '.join(sorted(set(names) ^ present))}"
+            f"look at {', '.join(sorted(wrong))}"
         )
     return names
 
@@ -184,9 +185,9 @@ def navigation(names, titles, name, language, variant):
     if name != INDEX:
         links.insert(0, f"[{words['contents']}]({INDEX}.ipynb)")
     if place > 1:
-        links.insert(0, f"[{words['before']} {titles[names[place - 1]]}]({names[place - 1]}.ipynb)")
+        links.insert(0, f"[← {titles[names[place - 1]]}]({names[place - 1]}.ipynb)")
     if place + 1 < len(names):
-        after = f"[{titles[names[place + 1]]} {words['after']}]({names[place + 1]}.ipynb)"
+        after = f"[{titles[names[place + 1]]} →]({names[place + 1]}.ipynb)"
         links.insert(len(links) - 1, after)
     return " · ".join(links)
 
@@ -339,7 +340,7 @@ def _free_names(code):
 
 
 def stale(sources):
-    """Give the built files, that are not what the sources give."""
+    """Give the built files that are not what the sources give."""
     paths = set()
     if _text(ROOT / "course/taught.py") != taught(sources):
         paths.add("course/taught.py")
@@ -388,14 +389,14 @@ def _build_one(arguments):
     return None
 
 
-def main(arguments=None):
+def main():
     """Run the command; give its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="notebooks to build (default: all)"
     )
     parser.add_argument("--check", action="store_true", help="only name the stale files")
-    options = parser.parse_args(arguments)
+    options = parser.parse_args()
     try:
         sources = {name: read_source(name) for name in order()}
         if options.check:
