@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from mxnet import nd
 
-from course.verdict import TIME_IS_UP, attempt, right, shown, wrong
+from course.verdict import TIME_IS_UP, attempt, no_function, right, wrong
 
 STEPS = 4
 SHAPES = ((1,), (3, 2), (4,))  # none fits where another belongs: a shared velocity raises
@@ -417,10 +417,7 @@ def diagnose(update, method=MOMENTUM, rng=None):
     Verdict
     """
     if not callable(update):
-        return wrong(
-            f"这里需要一个函数，你给出的是 {shown(update)}。",
-            f"a function is expected here, got {shown(update)}.",
-        )
+        return no_function(update)
     rng = np.random.default_rng() if rng is None else rng
     trial = Trial(SHAPES, rng)
     outcome, fault = attempt(lambda: trial.by_function(update, method), update)

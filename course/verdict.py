@@ -50,6 +50,14 @@ def shown(value):
     return text if len(text) <= 60 else text[:59] + "…"
 
 
+def no_function(answer):
+    """Give the verdict on an answer that should be a function and is none."""
+    return wrong(
+        f"这里需要一个函数，你给出的是 {shown(answer)}。",
+        f"a function is expected here, got {shown(answer)}.",
+    )
+
+
 def language():
     """Give the notebook's language, told by the folder that its kernel runs in: "zh" or "en"."""
     return "zh" if Path.cwd().name.startswith("zh") else "en"

@@ -22,3 +22,12 @@ def name_of(path):
 
 def read(path):
     return nbformat.read(path, as_version=4)
+
+
+def outputs(name):
+    """Give what each code cell of an English notebook printed, by the cell's id."""
+    return {
+        cell.id: "".join(output.get("text", "") for output in cell.outputs)
+        for cell in read(ROOT / f"notebooks/en/{name}.ipynb").cells
+        if cell.cell_type == "code"
+    }

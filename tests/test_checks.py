@@ -274,10 +274,10 @@ def test_verdicts_are_in_the_notebooks_language(folder, tmp_path, monkeypatch, c
     assert checks.sgd_momentum(function(RIGHT["written out"])) is True
     assert checks.sgd_momentum(function("pass")) is False
     assert checks.final_velocity(None) is False
-    zh = r"正确。参数和速度每一步都与公式一致。\n还不对。参数和速度都没有变。.*\n还没有作答。先算出.*\n"
+    zh = r"正确。参数和速度每一步都与公式一致。\n还不对。参数和速度都没有变。.*\n还没有作答。先把.*\n"
     en = (
         r"Right: parameters and velocities follow the formula at every step.\n"
-        r"Not yet: neither parameters nor velocities change. .*\nNo answer yet: work out .*\n"
+        r"Not yet: neither parameters nor velocities change. .*\nNo answer yet: write your .*\n"
     )
     assert re.fullmatch(zh if folder.startswith("zh") else en, capsys.readouterr().out)
 
@@ -303,7 +303,7 @@ class Hostile:
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "work out your answer first"),
+        (None, "write your answer into answer first"),
         ("6", "should be a number, got '6'"),
         ([6], "should be a number"),
         (math.nan, "should be a number"),
@@ -337,7 +337,7 @@ def test_final_velocity_right(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "work out your answer first"),
+        (None, "write your answer into answer first"),
         ("0.5", "should be a number"),
         (1, "that is the limit for f(x) = x²"),
         (0.25, "one step reaches the minimum"),
@@ -361,7 +361,7 @@ FEATURES = nd.array([[2], [-2], [2], [-2]])
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "work out your answer first"),
+        (None, "write your answer into answer first"),
         ([0.5], "should be a number"),
         (0, "a learning rate is positive"),
         (0.51, "with 0.51 the training diverges"),
@@ -382,10 +382,10 @@ def test_largest_learning_rate_right(answer):
 @pytest.mark.parametrize(
     ("prediction", "hint"),
     [
-        (None, "write your prediction into `prediction` first"),
-        ("bigger", "should be 'larger' or 'smaller', got 'bigger'"),
-        (0.5, "should be 'larger' or 'smaller'"),
-        (nd.array([1, 2]), "should be 'larger' or 'smaller'"),
+        (None, "write your answer into prediction first"),
+        ("bigger", "should be one of 'larger', 'smaller'; got 'bigger'"),
+        (0.5, "should be one of 'larger', 'smaller'"),
+        (nd.array([1, 2]), "should be one of 'larger', 'smaller'"),
         (Hostile(), "got Hostile"),
         ("larger", "compare the loss of epoch 1"),
     ],
@@ -403,11 +403,11 @@ def test_smaller_momentum_right(prediction):
 @pytest.mark.parametrize(
     ("answers", "hint"),
     [
-        ((None, 0.2), "train with each of the five learning rates"),
-        ((1.6, None), "train with each of the five learning rates"),
+        ((None, 0.2), "write your answer into best_plain and best_momentum first"),
+        ((1.6, None), "write your answer into best_plain and best_momentum first"),
         ((1.5, 0.2), "best_plain should be one of 0.1"),
-        (("1.6", 0.2), "best_plain should be one of 0.1"),
-        ((1.6, [0.2]), "best_momentum should be one of 0.1"),
+        (("1.6", 0.2), "best_plain should be a number"),
+        ((1.6, [0.2]), "best_momentum should be a number"),
         ((0.8, 0.2), "best_plain can be larger"),
         ((1.6, 0.1), "best_momentum can be larger"),
         ((1.6, 0.4), "best_momentum is too large"),
@@ -438,7 +438,7 @@ def test_momentum_with_the_learning_rate_outside(capsys):
 @pytest.mark.parametrize(
     ("answers", "hint"),
     [
-        ((None, 1), "work out both answers first"),
+        ((None, 1), "write your answer into inside_step and outside_step first"),
         (("2", 0.25), "inside_step should be a number"),
         ((2.05, Hostile()), "outside_step should be a number"),
         ((0.25, 2.05), "the two answers are exchanged"),
@@ -462,7 +462,7 @@ def test_step_after_decay_right():
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "work out your answer first"),
+        (None, "write your answer into answer first"),
         ({}, "should be a number"),
         (0.05, "the average is slower"),
         (0.005, "the other way round"),

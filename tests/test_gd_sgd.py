@@ -4,38 +4,34 @@ import math
 import re
 
 import pytest
-from conftest import ROOT, read
+from conftest import outputs
 
-CELLS = {cell.id: cell for cell in read(ROOT / "notebooks/en/gd-sgd-scratch.ipynb").cells}
+PRINTED = outputs("gd-sgd-scratch")
 FLOOR = 0.01**2 / 2
 
 
-def printed(cell_id):
-    return "".join(output.get("text", "") for output in CELLS[cell_id].outputs)
-
-
 def losses(cell_id):
-    return [float(loss) for loss in re.findall("loss (.*)", printed(cell_id))]
+    return [float(loss) for loss in re.findall("loss (.*)", PRINTED[cell_id])]
 
 
 def test_descent_multiplies_x_by_one_minus_two_eta():
-    path = [float(x) for x in printed("descend").split(",")]
+    path = [float(x) for x in PRINTED["descend"].split(",")]
     assert path == pytest.approx([10 * 0.6**k for k in range(7)], abs=1e-3)
 
 
 def test_beyond_the_limit_x_grows_to_nan():
-    *growing, last = (float(x) for x in re.findall("x = (.*)", printed("nan")))
+    *growing, last = (float(x) for x in re.findall("x = (.*)", PRINTED["nan"]))
     assert growing == sorted(growing)
     assert math.isnan(last)
 
 
 def test_the_steepest_direction_is_against_the_gradient():
-    steepest, against = re.findall(r"(\d+) degrees", printed("steepest"))
+    steepest, against = re.findall(r"(\d+) degrees", PRINTED["steepest"])
     assert steepest == against
 
 
 def test_every_batch_size_has_the_same_mean_and_larger_ones_less_spread():
-    means, spreads = zip(*re.findall("mean (.*), spread (.*)", printed("unbiased")))
+    means, spreads = zip(*re.findall("mean (.*), spread (.*)", PRINTED["unbiased"]))
     assert len(set(means)) == 1
     assert sorted(map(float, spreads), reverse=True) == [float(spread) for spread in spreads]
     assert float(spreads[-1]) == 0

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT, read
+from conftest import outputs
 
 from course.taught import convert_lr
 
@@ -12,7 +12,7 @@ MOM, UPDATES = 0.9, 50
 CURVATURE = np.array([0.2, 1, 4])
 START = np.array([3.0, -2, 1])
 
-CELLS = {cell.id: cell for cell in read(ROOT / "notebooks/en/momentum-gluon.ipynb").cells}
+PRINTED = outputs("momentum-gluon")
 
 
 def path(form, lrs, dampening=0):
@@ -94,24 +94,20 @@ def test_optax_itself():
     np.testing.assert_allclose(points, path("course", [0.04] * UPDATES), rtol=1e-3, atol=1e-4)
 
 
-def printed(cell_id):
-    return "".join(output.get("text", "") for output in CELLS[cell_id].outputs)
-
-
 def test_the_trainer_follows_the_same_trajectory():
-    assert re.findall(r"same trajectory: (\w+)", printed("same")) == ["True", "True"]
+    assert re.findall(r"same trajectory: (\w+)", PRINTED["same"]) == ["True", "True"]
 
 
 def test_the_steps_after_the_decay():
-    before, after = printed("decay").splitlines()
+    before, after = PRINTED["decay"].splitlines()
     assert before == "before: 1.000 inside, 1.000 outside"
     assert after == "after:  0.901 inside, 0.010 outside"
 
 
 def test_the_short_batch_counts_for_40_of_64():
-    assert printed("short") == f"40 examples, ratio {40 / 64:.3f}\n"
+    assert PRINTED["short"] == f"40 examples, ratio {40 / 64:.3f}\n"
 
 
 def test_weight_decay_enters_the_velocity():
-    for trainer, formula in re.findall(r"Trainer (.*), formula (.*)", printed("wd")):
+    for trainer, formula in re.findall(r"Trainer (.*), formula (.*)", PRINTED["wd"]):
         assert trainer == formula

@@ -1,0 +1,30 @@
+"""The checks of the exercises: each prints what is right or what exactly is wrong.
+
+A module for each notebook; notebooks call them all as `checks.NAME`.
+"""
+
+from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
+from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
+from course.checks.momentum_scratch import (
+    final_velocity,
+    scaled_feature,
+    sgd_momentum,
+    smaller_momentum,
+)
+from course.checks.momentum_when import best_momentum, condition_number_factors, edge_lr
+
+__all__ = [
+    "average_learning_rate",
+    "best_momentum",
+    "condition_number_factors",
+    "edge_lr",
+    "final_velocity",
+    "largest_learning_rate",
+    "outside_momentum",
+    "scaled_feature",
+    "sgd",
+    "sgd_momentum",
+    "smaller_momentum",
+    "stability_limit",
+    "step_after_decay",
+]

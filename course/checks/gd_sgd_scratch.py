@@ -1,0 +1,86 @@
+"""The checks of `gd-sgd-scratch`."""
+
+import math
+
+import numpy as np
+
+from course import update_rule
+from course.checks.answers import mistaken, numbers
+from course.verdict import check, right, wrong
+
+
+@check
+def stability_limit(answer):
+    """Check the learning rate above which gradient descent on f(x) = 2x² diverges."""
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    mistakes = {
+        1: (
+            "那是 f(x) = x² 的界限；现在导数是 4x，每次更新把 x 乘以几？",
+            "that is the limit for f(x) = x²; now the derivative is 4x. What multiplies x?",
+        ),
+        0.25: (
+            "这时一步就到了最小值点；再大一些会越过它，但还不会发散。",
+            "with that rate one step reaches the minimum; a larger one overshoots, "
+            "but does not diverge yet.",
+        ),
+        2: (
+            "正文里的界限是 1，而现在的函数弯曲得更厉害，界限应当更小。",
+            "the limit in the text is 1, and this function curves more, so its limit is smaller.",
+        ),
+    }
+    if found := mistaken(value, mistakes):
+        return found
+    if not math.isclose(value, 0.5, rel_tol=1e-3):
+        return wrong(
+            "每次更新把 x 乘以一个数；写出这个数，让它的绝对值小于 1。",
+            "each update multiplies x by a number; write it down and keep its absolute value below 1.",
+        )
+    return right(
+        "每次更新把 x 乘以 1 − 4η，所以要 η < 0.5。一般地，界限是 2 除以二阶导数。",
+        "each update multiplies x by 1 − 4η, so η < 0.5. In general the limit is "
+        "2 divided by the second derivative.",
+    )
+
+
+@check
+def sgd(update):
+    """Check a learner's ``update(params, lr, batch_size)``."""
+    return update_rule.diagnose(update, update_rule.SGD)
+
+
+@check
+def largest_learning_rate(answer, X):
+    """Check the largest learning rate with which full-batch training on X still converges.
+
+    Parameters
+    ----------
+    answer : float
+    X : NDArray, shape (n, d)
+        The features. The limit is 2 / λ_max of the Hessian, that of the features with a column
+        of ones for the bias.
+    """
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    features = np.column_stack([X.asnumpy(), np.ones(len(X))]).astype("float64")
+    limit = 2 / np.linalg.eigvalsh(features.T @ features / len(X)).max()
+    if value <= 0:
+        return wrong("学习率应当是正数。", "a learning rate is positive.")
+    if value > limit:
+        return wrong(
+            f"学习率取 {value:g} 会发散：多训练几个迭代周期，看损失是不是一直上升。",
+            f"with {value:g} the training diverges. Train for more epochs: does the loss keep rising?",
+        )
+    if value < limit - 0.1:
+        return wrong(
+            f"学习率取 {value:g} 还能收敛，但可以更大：界限还在 0.1 以上的地方。",
+            f"with {value:g} the training converges, but the limit is more than 0.1 higher.",
+        )
+    return right(
+        f"界限是 2 除以目标函数最大的曲率，在这份数据上约为 {limit:.2f}。",
+        f"the limit is 2 divided by the objective's largest curvature, on these data about {limit:.2f}.",
+    )

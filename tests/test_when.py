@@ -1,0 +1,114 @@
+"""`momentum-when`: what it claims against what it computed, and the hints of its checks."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import outputs
+
+from course import checks
+
+PRINTED = outputs("momentum-when")
+
+
+def numbers(pattern, cell_id):
+    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
+
+
+def test_a_column_is_a_run_on_the_raw_data():
+    raw, column = numbers(r"\d\.\de-\d+", "proof")
+    assert raw == column
+
+
+def test_the_stability_edge_agrees_with_where_the_runs_diverge():
+    (share,) = numbers(r"([\d.]+)%", "agree")
+    assert share >= 99
+
+
+def test_momentum_needs_far_fewer_updates_on_the_scaled_data():
+    for cell_id in ("fair", "noisy-fair"):
+        plain, momentum = numbers(r"(\d+) updates", cell_id)
+        assert momentum < plain / 4
+
+
+def test_noise_shrinks_the_region_the_more_the_larger_gamma():
+    fractions = numbers(r"([\d.]+) of the edge", "shrink")
+    assert fractions == sorted(fractions, reverse=True)
+    assert fractions[0] < 0.9
+
+
+def test_the_updates_grow_with_the_condition_number_as_the_text_says():
+    plain = numbers(r"(\d+) without", "kappa")
+    tuned = numbers(r"(\d+) with\n", "kappa")
+    assert plain == [69, 691, 6908, 69078]
+    assert tuned == [27, 93, 315, 1056]
+    assert numbers(r"slope ([\d.]+)", "slopes") == pytest.approx([1, 0.5], abs=0.05)
+    assert plain[3] / plain[1] == pytest.approx(100, rel=0.05)
+    assert tuned[3] / tuned[1] == pytest.approx(11, rel=0.05)
+
+
+def test_momentum_gains_nothing_on_the_chapters_data():
+    assert numbers(r"(\d+) updates", "isotropic") == [2, 2]
+    plain, momentum = numbers(r"(\d+) updates", "isotropic-noise")
+    assert plain == momentum
+
+
+@pytest.mark.parametrize(
+    ("answers", "hint"),
+    [
+        ((None, 2), "write your answer into factor_plain and factor_momentum first"),
+        ((2, 4), "exchanged"),
+        ((16, 2), "factor_plain is not right"),
+        ((4, 4), "that is gradient descent's"),
+        ((4, 1), "which power of κ"),
+    ],
+)
+def test_condition_number_factors_names_the_mistake(answers, hint, capsys):
+    assert checks.condition_number_factors(*answers) is False
+    assert hint in capsys.readouterr().out
+
+
+def hessian(X, extend=True, mean=True):
+    X = X.asnumpy().astype("float64")
+    X = np.column_stack([X, np.ones(len(X))]) if extend else X
+    return np.linalg.eigvalsh(X.T @ X / (len(X) if mean else 1))
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (lambda X, mom: None, "does not return anything yet"),
+        (lambda X, mom: "1", "not the kind of value"),
+        (lambda X, mom: 2 / hessian(X).max(), "mom is not used"),
+        (lambda X, mom: (1 + mom) / hessian(X).max(), "factor 2 is missing"),
+        (lambda X, mom: 2 / (1 - mom) / hessian(X).max(), "not 2/(1−γ)"),
+        (lambda X, mom: 2 * (1 - mom) / hessian(X).max(), "should be (1+γ)"),
+        (lambda X, mom: 2 * (1 + mom) / hessian(X, extend=False).max(), "the bias is missing"),
+        (lambda X, mom: 2 * (1 + mom) / hessian(X, mean=False).max(), "the loss is a mean"),
+        (lambda X, mom: 2 * (1 + mom) / hessian(X).min(), "smallest eigenvalue"),
+        (lambda X, mom: 4 * (1 + mom) / hessian(X).max(), "twice too large"),
+        (lambda X, mom: mom, "and your function gives 0.3"),
+        (lambda X: 1, "TypeError"),
+    ],
+)
+def test_edge_lr_names_the_mistake(function, hint, capsys):
+    assert checks.edge_lr(function) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_edge_lr_right():
+    assert checks.edge_lr(lambda X, mom: 2 * (1 + mom) / hessian(X).max()) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (1.2, "between 0 and 1"),
+        (0.64, "the answer for the factor 0.1"),
+        (0.3, "too small"),
+        (0.9, "too large"),
+    ],
+)
+def test_best_momentum_names_the_mistake(answer, hint, capsys):
+    assert checks.best_momentum(answer) is False
+    assert hint in capsys.readouterr().out
