@@ -443,7 +443,7 @@ def test_momentum_with_the_learning_rate_outside(capsys):
         ((2.05, Hostile()), "outside_step should be a number"),
         ((0.25, 2.05), "the two answers are exchanged"),
         ((2.5, 0.25), "inside_step is the step before the decay"),
-        ((0.25, 0.25), "inside_step does not shrink at once"),
+        ((0.25, 0.25), "inside_step does not shrink that much at once"),
         ((2.05, 2.5), "outside_step is the step before the decay"),
         ((2.05, 0.05), "outside_step lacks the velocity"),
         ((7, 0.25), "inside_step is not right"),
@@ -467,7 +467,7 @@ def test_step_after_decay_right():
         (0.05, "the average is slower"),
         (0.005, "the other way round"),
         (0.05 / 0.9, "which is not γ"),
-        (5, "not the same yet"),
+        (5, "try other rates"),
     ],
 )
 def test_average_learning_rate_names_the_mistake(answer, hint, capsys):

@@ -12,14 +12,18 @@ from course.checks.momentum_scratch import (
     smaller_momentum,
 )
 from course.checks.momentum_when import best_momentum, condition_number_factors, edge_lr
+from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
 
 __all__ = [
     "average_learning_rate",
     "best_momentum",
+    "complex_rate",
     "condition_number_factors",
     "edge_lr",
+    "end_of_the_cycle",
     "final_velocity",
     "largest_learning_rate",
+    "nesterov_matrix",
     "outside_momentum",
     "scaled_feature",
     "sgd",

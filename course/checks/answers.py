@@ -54,7 +54,7 @@ def one_of(words, **answer):
         return word, None
     listed = ", ".join(map(repr, words))
     return None, wrong(
-        f"{name} 应当是 {listed} 之一，你给出的是 {shown(given)}。",
+        f"{name} 应当是 {'、'.join(map(repr, words))} 之一，你给出的是 {shown(given)}。",
         f"{name} should be one of {listed}; got {shown(given)}.",
     )
 
@@ -87,7 +87,7 @@ def results(function, cases, take):
     for value, made in zip(returned, taken):
         if made is None:
             return None, wrong(
-                f"你的函数返回了 {shown(value)}，不是所要的那种值。",
+                f"你的函数返回了 {shown(value)}，不是这道题要求的那类值。",
                 f"your function returned {shown(value)}, which is not the kind of value asked for.",
             )
     return taken, None

@@ -39,9 +39,9 @@ def stability_limit(answer):
             "each update multiplies x by a number; write it down and keep its absolute value below 1.",
         )
     return right(
-        "每次更新把 x 乘以 1 − 4η，所以要 η < 0.5。一般地，界限是 2 除以二阶导数。",
-        "each update multiplies x by 1 − 4η, so η < 0.5. In general the limit is "
-        "2 divided by the second derivative.",
+        "每次更新把 x 乘以 1 − 4η，所以要 η < 0.5。一般地，对一维的二次函数，界限是 2 除以二阶导数。",
+        "each update multiplies x by 1 − 4η, so η < 0.5. For any quadratic function of one variable "
+        "the limit is 2 divided by the second derivative.",
     )
 
 
@@ -77,7 +77,7 @@ def largest_learning_rate(answer, X):
         )
     if value < limit - 0.1:
         return wrong(
-            f"学习率取 {value:g} 还能收敛，但可以更大：界限还在 0.1 以上的地方。",
+            f"学习率取 {value:g} 还能收敛，但离界限还差 0.1 以上，可以再取大一些。",
             f"with {value:g} the training converges, but the limit is more than 0.1 higher.",
         )
     return right(

@@ -32,8 +32,8 @@ def step_after_decay(inside_step, outside_step):
         (
             math.isclose(inside, 0.25, rel_tol=1e-3),
             (
-                "inside_step 不会立刻变小：速度里还是旧的步子，只乘了一次 γ。",
-                "inside_step does not shrink at once: the velocity holds the old steps, times γ once.",
+                "inside_step 不会一下子变得这么小：速度里还是旧的步子，只乘了一次 γ。",
+                "inside_step does not shrink that much at once: the velocity holds the old steps, times γ.",
             ),
         ),
         (
@@ -46,7 +46,7 @@ def step_after_decay(inside_step, outside_step):
         (
             math.isclose(outside, 0.05, rel_tol=1e-3),
             (
-                "outside_step 漏了速度：稳定之后它是梯度的 1/(1−γ) 倍。",
+                "outside_step 漏了速度：稳定之后，速度是梯度的 1/(1−γ) 倍。",
                 "outside_step lacks the velocity; settled, it is 1/(1−γ) times the gradient.",
             ),
         ),
@@ -65,8 +65,8 @@ def step_after_decay(inside_step, outside_step):
             "outside_step is not right: write down the settled velocity, then multiply by the new η.",
         )
     return right(
-        "η 在里面，下一步是 2.05，几乎没有变小；在外面是 0.25，立刻变成十分之一。",
-        "with η inside the next step is 2.05, hardly smaller; outside it is 0.25, a tenth at once.",
+        "η 在里面，下一步是 2.05，只比 2.5 小了不到两成；在外面是 0.25，立刻变成十分之一。",
+        "with η inside the next step is 2.05, less than a fifth below 2.5; outside it is 0.25, a tenth at once.",
     )
 
 
@@ -85,7 +85,7 @@ def average_learning_rate(answer):
     (value,) = values
     mistakes = {
         0.05: (
-            "学习率不变，平均的写法走得就慢：梯度多乘了 1−γ。",
+            "学习率若不变，平均的写法就走得慢：梯度多乘了 1−γ。",
             "at the same learning rate the average is slower: it multiplies the gradient by 1−γ.",
         ),
         0.005: (
@@ -101,8 +101,8 @@ def average_learning_rate(answer):
         return found
     if not math.isclose(value, 0.5, rel_tol=1e-2):
         return wrong(
-            "还不一样：用 average_path 再试，让最大的差接近 0。",
-            "not the same yet. Try again with average_path until the largest difference is near 0.",
+            "用 average_path 再试几个学习率，直到最大的差接近 0。",
+            "try other rates with average_path until the largest difference is near 0.",
         )
     return right(
         "η/(1−γ) = 0.5：学习率补回了梯度前面的 1−γ。",

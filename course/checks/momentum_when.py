@@ -77,7 +77,7 @@ def edge_lr(function):
         (
             lr(limit=lambda mom: 2 / (1 - mom)),
             (
-                "分子是 2(1+γ)，不是 2/(1−γ)：速度加长步子，并不能把边界推得那么远。",
+                "分子是 2(1+γ)，不是 2/(1−γ)。",
                 "the numerator is 2(1+γ), not 2/(1−γ).",
             ),
         ),
@@ -120,7 +120,7 @@ def edge_lr(function):
         (
             None,
             (
-                f"还不对：对一组 {len(cases[0][0])} 个样本、γ = {cases[0][1]} 的数据，"
+                f"对一组 {len(cases[0][0])} 个样本、γ = {cases[0][1]} 的数据，"
                 f"应当得到 {lr()[0]:.3g}，而你的函数给出 {values[0]:.3g}。",
                 f"for a data set of {len(cases[0][0])} examples and γ = {cases[0][1]} it should be "
                 f"{lr()[0]:.3g}, and your function gives {values[0]:.3g}.",

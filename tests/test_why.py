@@ -1,0 +1,122 @@
+"""`momentum-why`: what it claims against what it computed, and the hints of its checks."""
+
+import re
+
+import numpy as np
+import pytest
+from conftest import outputs
+
+from course import checks
+
+PRINTED = outputs("momentum-why")
+
+
+def numbers(pattern, cell_id):
+    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
+
+
+def test_momentum_falls_apart_in_the_eigenbasis():
+    assert "the same point: True" in PRINTED["eigenbasis"]
+
+
+def test_the_formula_gives_the_spectral_radius():
+    for formula, radius in re.findall(r"formula ([\d.]+), eigenvalues ([\d.]+)", PRINTED["rate"]):
+        assert formula == radius
+
+
+def test_the_predicted_rates_are_those_measured():
+    count, deviation = re.search(r"(\d+) pairs, .* ([\d.]+)%", PRINTED["measured"]).groups()
+    assert int(count) == 32
+    assert float(deviation) <= 2
+
+
+def test_it_converges_up_to_the_stability_edge():
+    errors = numbers(r"updates (\S+)", "beyond")
+    assert [error < 1 for error in errors] == [False, True, True, False]
+
+
+def test_critical_damping_is_fastest():
+    over, critical, under = numbers(r"rate ([\d.]+)", "phase")
+    assert critical < min(over, under)
+    over, critical, under = numbers(r"updates (\S+)", "phase")
+    assert critical < 1e-3 * min(over, under)
+
+
+def test_the_best_pair_is_polyaks():
+    assert PRINTED["best"].splitlines()[:2] == [
+        "plain: eta 0.476, rate 0.905",
+        "momentum: eta 0.668, gamma 0.403, rate 0.635",
+    ]
+    assert numbers(r"eta ([\d.]+)", "best")[2] == pytest.approx(0.668, abs=0.01)
+    assert numbers(r"gamma ([\d.]+)", "best")[1] == pytest.approx(0.403, abs=0.01)
+    assert numbers(r"rate ([\d.]+)", "best")[2] == pytest.approx(0.635, abs=0.01)
+
+
+def test_nesterov_lies_between_gradient_descent_and_the_heavy_ball_at_its_best():
+    plain, nesterov, ball = numbers(r"updates (\S+)", "nesterov")
+    assert ball < nesterov < plain / 10
+
+
+def test_the_heavy_ball_cycles_and_nesterov_does_not():
+    ball = numbers(r"-?\d\.\d{4}", "cycle")
+    assert ball[:3] == ball[3:]
+    assert set(ball) == {2.1159, 0.6465, -1.8024}
+    assert abs(numbers(r"last: (\S+)", "cycle")[0]) < 1e-12
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (0.81, "product of the two roots"),
+        (0.405, "real part"),
+        (1.8, "do not add them up"),
+        (0, "the rate for γ = 0"),
+        (0.5, "real or complex"),
+    ],
+)
+def test_complex_rate_names_the_mistake(answer, hint, capsys):
+    assert checks.complex_rate(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+def ahead(h, mom):
+    return np.array([[mom * (1 - h), h], [-mom * (1 - h), 1 - h]])
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (3, "a function is expected"),
+        (lambda h, mom: [1, 2], "not the kind of value"),
+        (lambda h, mom: [[mom, h], [-mom, 1 - h]], "the heavy ball's matrix"),
+        (lambda h, mom: ahead(h, mom).T, "rows and columns are exchanged"),
+        (lambda h, mom: ahead(h, mom)[::-1, ::-1], "the order is (v, z)"),
+        (lambda h, mom: ahead(h, mom)[::-1], "the rows are exchanged"),
+        (lambda h, mom: [[mom * (1 + h), h], [-mom * (1 + h), 1 - h]], "sign in the look-ahead"),
+        (lambda h, mom: [[mom - h, h], [h - mom, 1 - h]], "lacks γ"),
+        (lambda h, mom: [[mom * (1 - h), h], [0, 1 - h]], "lacks its term in v"),
+        (lambda h, mom: [[mom * (1 - h), h], [-mom, 1 - h]], "the first row is right"),
+        (lambda h, mom: [[mom * (1 - h), h], [mom * (1 - h), 1 + h]], "sign in the second row"),
+        (lambda h, mom: [[1, 0], [0, 1]], "write out v := γv + h(z − γv)"),
+    ],
+)
+def test_nesterov_matrix_names_the_mistake(function, hint, capsys):
+    assert checks.nesterov_matrix(function) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_nesterov_matrix_right():
+    assert checks.nesterov_matrix(ahead) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (0.41, "between 4/9 and 1"),
+        (0.5, "still cycles"),
+        (0.55, "so does a smaller one"),
+    ],
+)
+def test_end_of_the_cycle_names_the_mistake(answer, hint, capsys):
+    assert checks.end_of_the_cycle(answer) is False
+    assert hint in capsys.readouterr().out
