@@ -5,6 +5,7 @@ A module for each notebook; notebooks call them all as `checks.NAME`.
 
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
 from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
+from course.checks.momentum_noise import doubled_variance, same_noise, smallest_batch
 from course.checks.momentum_scratch import (
     final_velocity,
     scaled_feature,
@@ -19,16 +20,19 @@ __all__ = [
     "best_momentum",
     "complex_rate",
     "condition_number_factors",
+    "doubled_variance",
     "edge_lr",
     "end_of_the_cycle",
     "final_velocity",
     "largest_learning_rate",
     "nesterov_matrix",
     "outside_momentum",
+    "same_noise",
     "scaled_feature",
     "sgd",
     "sgd_momentum",
     "smaller_momentum",
+    "smallest_batch",
     "stability_limit",
     "step_after_decay",
 ]

@@ -66,7 +66,8 @@ def step_after_decay(inside_step, outside_step):
         )
     return right(
         "η 在里面，下一步是 2.05，只比 2.5 小了不到两成；在外面是 0.25，立刻变成十分之一。",
-        "with η inside the next step is 2.05, less than a fifth below 2.5; outside it is 0.25, a tenth at once.",
+        "with η inside the next step is 2.05, less than a fifth below 2.5; "
+        "outside it is 0.25, a tenth at once.",
     )
 
 

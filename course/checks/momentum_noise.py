@@ -1,0 +1,164 @@
+"""The checks of `momentum-noise`."""
+
+import math
+
+from course.checks.answers import mistaken, mistaken_function, numbers, returned_numbers
+from course.verdict import check, right, wrong
+
+
+def _stationary_variance(lr, mom, curvature, variance):
+    """Give the stationary variance of a parameter, by the formula of the notebook."""
+    return lr * (1 + mom) * variance / (curvature * (1 - mom) * (2 * (1 + mom) - lr * curvature))
+
+
+@check
+def same_noise(answer):
+    """Check the learning rate without momentum that is as noisy as η = 0.004 and γ = 0.98."""
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    mistakes = {
+        0.004: (
+            "同样的学习率，不用动量时抖动要小得多：旧梯度的噪声也会累加。",
+            "at the same learning rate there is far less jitter without momentum, "
+            "which adds up the noise of old gradients too.",
+        ),
+        0.004 * 0.02: (
+            "方向反了：动量使有效学习率变大，而不是变小。",
+            "the other way round: momentum makes the effective learning rate larger, not smaller.",
+        ),
+        0.004 / 0.98: (
+            "应当除以 1−γ，而不是 γ。",
+            "divide by 1−γ, not by γ.",
+        ),
+        0.004 * 1.98 / 0.02: (
+            "那是用“按方差折算的个数”乘的；有效学习率用的是权重之和。",
+            "that multiplies by the size by variance; "
+            "the effective learning rate takes the sum of the weights.",
+        ),
+    }
+    if found := mistaken(value, mistakes):
+        return found
+    if not math.isclose(value, 0.2, rel_tol=0.1):
+        return wrong(
+            "想一想有效学习率：梯度不变时，速度会积累到 ηg 的多少倍？",
+            "think of the effective learning rate: with a constant gradient, "
+            "how many times ηg does the velocity build up to?",
+        )
+    return right(
+        "有效学习率 η/(1−γ) = 0.2，抖动差不多，按完整的公式相差不到一成。",
+        "the effective learning rate is η/(1−γ) = 0.2, and the jitter is about the same; "
+        "by the full formula it differs by less than a tenth.",
+    )
+
+
+@check
+def smallest_batch(function):
+    """Check a learner's ``smallest_batch(lr, mom, curvature, variance, target)``."""
+    # The quotients are about 30.4 and 3.6, and exactly 12, to tell rounding up from adding 1.
+    cases = ((0.05, 0.9, 2, 3, 0.01267), (0.2, 0.5, 1, 0.5, 0.0298), (1, 0.5, 1, 8, 1))
+    values, fault = returned_numbers(function, cases)
+    if fault:
+        return fault
+
+    def sizes(rounded=math.ceil, mom_used=True, power=1):
+        answers = []
+        for lr, mom, curvature, variance, target in cases:
+            needed = _stationary_variance(lr, mom * mom_used, curvature, variance) / target
+            answers.append(rounded(needed**power))
+        return answers
+
+    mistakes = [
+        (
+            sizes(rounded=float),
+            (
+                "批量大小应当是整数：向上取整。",
+                "a batch size is an integer: round up.",
+            ),
+        ),
+        (
+            sizes(rounded=math.floor),
+            (
+                "向下取整，方差就超过 target 了：应当向上取整。",
+                "rounded down, the variance exceeds target; round up.",
+            ),
+        ),
+        (
+            sizes(rounded=round),
+            (
+                "四舍五入有时会使方差超过 target：应当向上取整。",
+                "rounded to the nearest integer, the variance sometimes exceeds target; round up.",
+            ),
+        ),
+        (
+            sizes(rounded=lambda needed: int(needed) + 1),
+            (
+                "正好整除时多了 1：方差等于 target 就够了。",
+                "one too many where the division is exact: a variance equal to target is enough.",
+            ),
+        ),
+        (
+            sizes(mom_used=False),
+            (
+                "没有用到动量：mom 使方差变大。",
+                "mom is not used, and it makes the variance larger.",
+            ),
+        ),
+        (
+            sizes(power=0.5),
+            (
+                "与批量大小成反比的是方差，不是标准差，不要开方。",
+                "it is the variance, not the standard deviation, that goes as one over the batch size: "
+                "no square root.",
+            ),
+        ),
+        (
+            sizes(power=2),
+            (
+                "方差与批量大小成反比，不要平方。",
+                "the variance is inversely proportional to the batch size: no square.",
+            ),
+        ),
+        (
+            None,
+            (
+                f"对 lr={cases[1][0]}、mom={cases[1][1]}、curvature={cases[1][2]}、"
+                f"variance={cases[1][3]}、target={cases[1][4]:.3g}，应当得到 {sizes()[1]}，"
+                f"而你的函数给出 {values[1]:g}。",
+                f"for lr={cases[1][0]}, mom={cases[1][1]}, curvature={cases[1][2]}, "
+                f"variance={cases[1][3]}, target={cases[1][4]:.3g} it should be {sizes()[1]}, "
+                f"and your function gives {values[1]:g}.",
+            ),
+        ),
+    ]
+    return mistaken_function(values, sizes(), mistakes) or right(
+        "动量要用更大的批量，才能抖得和不用动量时一样轻。",
+        "with momentum it takes a larger batch to jitter as little as without.",
+    )
+
+
+@check
+def doubled_variance(answer):
+    """Check the γ that doubles the stationary variance at η = 0.1."""
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    if not 0 <= value < 1:
+        return wrong("动量参数在 0 与 1 之间。", "a momentum parameter lies between 0 and 1.")
+    ratio = _stationary_variance(0.1, value, 1, 1) / _stationary_variance(0.1, 0, 1, 1)
+    if ratio < 1.88:
+        return wrong(
+            f"γ = {value:g} 太小：方差大约只是不用动量时的 {ratio:.1f} 倍。",
+            f"γ = {value:g} is too small: the variance is only {ratio:.1f} times that without momentum.",
+        )
+    if ratio > 2.18:
+        return wrong(
+            f"γ = {value:g} 太大：方差大约是不用动量时的 {ratio:.1f} 倍。",
+            f"γ = {value:g} is too large: the variance is {ratio:.1f} times that without momentum.",
+        )
+    return right(
+        "约 0.5：这时 1/(1−γ) = 2，有效学习率加倍，方差也加倍。",
+        "about 0.5, where 1/(1−γ) = 2: the effective learning rate doubles, and so does the variance.",
+    )

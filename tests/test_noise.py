@@ -1,0 +1,123 @@
+"""`momentum-noise`: what it claims against what it computed, and the hints of its checks."""
+
+import math
+import re
+from itertools import pairwise
+
+import pytest
+from conftest import outputs
+
+from course import checks
+from course.checks.momentum_noise import _stationary_variance
+
+PRINTED = outputs("momentum-noise")
+
+
+def numbers(pattern, cell_id):
+    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
+
+
+def test_the_four_numbers_are_as_the_formulas_say_and_differ():
+    assert PRINTED["four"].count("as the formulas say: True") == 3
+    assert "gamma = 0.9: sum 10, mean age 9, size by variance 19, share 0.65;" in PRINTED["four"]
+
+
+def test_the_simulated_variance_is_the_predicted_one():
+    predicted, simulated = (
+        numbers("predicted ([\\d.]+)", "three"),
+        numbers(r"simulated ([\d.]+)", "three"),
+    )
+    assert simulated == pytest.approx(predicted, rel=0.1)
+    assert predicted == [0.05, 0.053, 0.005]
+    assert numbers(r"(\d+)%", "effective")[0] <= 10
+
+
+def test_the_decaying_rate_ends_below_both_others():
+    large, small, decaying = numbers(r"after 400 (\S+)", "decay")
+    assert decaying < large / 5
+    assert large < small
+
+
+def test_after_the_decay_the_old_velocity_carries_on():
+    """The variance 20 updates after η falls from 0.05 to 0.001, from the recursion itself."""
+    mom, lrs = 0.9, [0.05] * 500 + [0.001] * 20
+    # The second moments of (v, x): E v², E vx, E x², each update exactly.
+    vv = vx = xx = 0.0
+    before = None
+    for t, lr in enumerate(lrs):
+        if t == 500:
+            before = xx
+        new_vv = mom**2 * vv + 2 * mom * lr * vx + lr**2 * (xx + 1)
+        new_vx_old = mom * vx + lr * xx  # E of the new velocity times the old x
+        vv, vx, xx = new_vv, new_vx_old - new_vv, xx - 2 * new_vx_old + new_vv
+    assert before == pytest.approx(_stationary_variance(0.05, mom, 1, 1), rel=1e-6)
+    assert xx > 2 * before
+
+
+def test_the_floor_is_the_label_noise():
+    assert numbers(r": (\S+)", "floor")[0] == pytest.approx(0.01**2 / 2, rel=0.1)
+
+
+def test_the_excess_goes_as_one_over_the_batch_size_and_grows_tenfold_with_momentum():
+    momentum = numbers(r"momentum (\S+) \(", "excess")
+    plain = numbers(r"without momentum (\S+)", "excess")
+    predicted = numbers(r"predicted ([\d.e-]+)", "excess")
+    assert momentum == pytest.approx(predicted, rel=0.2)
+    assert [a / b for a, b in pairwise(momentum)] == pytest.approx([4, 4], rel=0.25)
+    assert [a / b for a, b in zip(momentum, plain)] == pytest.approx([10] * 3, rel=0.2)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (0.004, "far less jitter"),
+        (0.004 * 0.02, "the other way round"),
+        (0.004 / 0.98, "not by γ"),
+        (0.396, "size by variance"),
+        (1, "think of the effective learning rate"),
+    ],
+)
+def test_same_noise_names_the_mistake(answer, hint, capsys):
+    assert checks.same_noise(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+def needed(lr, mom, curvature, variance, target):
+    return _stationary_variance(lr, mom, curvature, variance) / target
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (lambda *a: needed(*a), "is an integer"),
+        (lambda *a: int(needed(*a)), "rounded down"),
+        (lambda *a: round(needed(*a)), "to the nearest"),
+        (lambda *a: int(needed(*a)) + 1, "one too many"),
+        (lambda lr, mom, *a: math.ceil(needed(lr, 0, *a)), "mom is not used"),
+        (lambda *a: math.ceil(needed(*a) ** 0.5), "no square root"),
+        (lambda *a: math.ceil(needed(*a) ** 2), "no square"),
+        (lambda *a: 7, "and your function gives 7"),
+        (lambda *a: "7", "not the kind of value"),
+    ],
+)
+def test_smallest_batch_names_the_mistake(function, hint, capsys):
+    assert checks.smallest_batch(function) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_smallest_batch_right():
+    assert checks.smallest_batch(lambda *a: math.ceil(needed(*a))) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [(1, "between 0 and 1"), (0.3, "too small"), (0.7, "too large")],
+)
+def test_doubled_variance_names_the_mistake(answer, hint, capsys):
+    assert checks.doubled_variance(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [0.48, 0.51, 0.54])
+def test_doubled_variance_right(answer):
+    assert checks.doubled_variance(answer) is True
