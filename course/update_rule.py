@@ -188,6 +188,7 @@ class Method(NamedTuple):
     call: Callable
     mistakes: tuple
     right: tuple
+    hints: dict = MISTAKES  # what to tell of a mistake, where not what MISTAKES says
 
 
 MOMENTUM = Method(
@@ -204,6 +205,23 @@ OUTSIDE = Method(
     call=MOMENTUM.call,
     mistakes=tuple(name for name in MISTAKES if name != ("lr", "outside")),
     right=MOMENTUM.right,
+    hints=MISTAKES
+    | {
+        ("lr", "on both"): (
+            "学习率乘到速度里面去了，连旧的速度也乘上了：PyTorch 的形式里，η 在更新 x 时才乘。",
+            "the learning rate multiplies the velocity, the old one included; "
+            "in PyTorch's form η enters only where x is updated.",
+        ),
+        ("mom", "swapped with lr"): (
+            "γ 和 η 互换了：γ 该乘旧的速度，η 该在更新 x 时乘整个速度。",
+            "γ and η are swapped: γ belongs to the old velocity, "
+            "η to the whole velocity where x is updated.",
+        ),
+        ("mom", "average"): (
+            "梯度多乘了 (1−γ)：那是平均的写法，PyTorch 的形式里没有这个系数。",
+            "the gradient carries a factor (1−γ): that is the average form; PyTorch's has none.",
+        ),
+    },
 )
 SGD = Method(
     rule=Rule(step="gradient", velocity="lost"),
@@ -235,6 +253,11 @@ def _moved(x, v, grad, lr, mom, batch_size, rule):
         keep = keep * lr
     if rule.batch == "on both":
         keep = keep / batch_size
+    last = 1  # a factor on the step
+    if rule.lr == "outside":
+        last = lr
+        if rule.mom == "swapped with lr":
+            gain, last = 1, mom
     gradient = gain * size * (x if rule.gradient == "parameter" else grad)
     if rule.signs in ("mxnet", "negated gradient"):
         gradient = -gradient
@@ -245,7 +268,7 @@ def _moved(x, v, grad, lr, mom, batch_size, rule):
         "Nesterov": keep * new + gradient,
         "gradient": gradient,
     }[rule.step]
-    step = step * (lr if rule.lr in ("outside", "twice") else 1)
+    step = step * (lr if rule.lr == "twice" else last)
     step = step / (batch_size if rule.batch == "step only" else 1)
     moved = x + step if rule.signs in ("mxnet", "uphill") else x - step
     kept_v = {"kept": new, "lost": v, "decayed only": keep * v}[rule.velocity]
@@ -346,8 +369,8 @@ def _compared(trial, state, returned, method):
         )
     if not np.isfinite(state).all():
         return wrong(
-            "参数或速度变成了 nan 或无穷大。",
-            "parameters or velocities become nan or infinite.",
+            f"{'参数' if method is SGD else '参数或速度'}变成了 nan 或无穷大。",
+            f"{'parameters' if method is SGD else 'parameters or velocities'} become nan or infinite.",
         )
     if returned and _close(state[:, 0], trial.by_rule(Rule(params="lost"))[:, 0]):
         return wrong(
@@ -365,8 +388,8 @@ def _compared(trial, state, returned, method):
     for names, rule in rules(method):
         if trial.agree(state, rule):
             return wrong(
-                "另外，".join(MISTAKES[name][0] for name in names),
-                " Also: ".join(MISTAKES[name][1] for name in names),
+                "另外，".join(method.hints[name][0] for name in names),
+                " Also: ".join(method.hints[name][1] for name in names),
             )
     return None
 
@@ -374,17 +397,23 @@ def _compared(trial, state, returned, method):
 def _unnamed(trial, state, method):
     """Say how far `state` is right, where no usual mistake explains it."""
     expected = trial.by_rule(method.rule)
+    if method is SGD:
+        if _close(state[0], expected[0]):
+            return wrong(
+                "第一次更新是对的，之后就不对了。每次更新都要用这一次传入的学习率和当前的梯度。",
+                "the first update is right, later ones are not. "
+                "Each must use the learning rate it is given and the current gradient.",
+            )
+        return wrong(
+            "参数和公式不符：对照公式检查更新 param 的那一行，要用传入的 lr 和 batch_size。",
+            "the parameters do not follow the formula. Compare your line for param with it; "
+            "use lr and batch_size as they are given.",
+        )
     if _close(state[0], expected[0]):
         return wrong(
             "第一次更新是对的，之后就不对了。每次更新都要用这一次传入的学习率和当前的速度。",
             "the first update is right, later ones are not. "
             "Each must use the learning rate it is given and the velocity left by the update before.",
-        )
-    if method is SGD:
-        return wrong(
-            "参数和公式不符：对照公式检查更新 x 的那一行，要用传入的 lr 和 batch_size。",
-            "the parameters do not follow the formula. Compare your line for x with it; "
-            "use lr and batch_size as they are given.",
         )
     if _close(state[:, 1], expected[:, 1]):
         return wrong(

@@ -206,7 +206,7 @@ def test_no_two_mistakes_lead_to_the_same_place(method):
             trial = update_rule.Trial(shapes, np.random.default_rng(seed))
             state = trial.by_rule(method.rule._replace(**dict([name])))
             found = update_rule._compared(trial, state, False, method)
-            assert (found.kind, found.en) == ("wrong", MISTAKES[name][1])
+            assert (found.kind, found.en) == ("wrong", method.hints[name][1])
 
 
 def test_every_mistake_in_sgd_is_provoked():
@@ -441,11 +441,11 @@ def test_momentum_with_the_learning_rate_outside(capsys):
         ((None, 1), "write your answer into inside_step and outside_step first"),
         (("2", 0.25), "inside_step should be a number"),
         ((2.05, Hostile()), "outside_step should be a number"),
-        ((0.25, 2.05), "the two answers are exchanged"),
+        ((0.25, 2.05), "the two answers are swapped"),
         ((2.5, 0.25), "inside_step is the step before the decay"),
         ((0.25, 0.25), "inside_step does not shrink that much at once"),
         ((2.05, 2.5), "outside_step is the step before the decay"),
-        ((2.05, 0.05), "outside_step lacks the velocity"),
+        ((2.05, 0.05), "the velocity is missing from outside_step"),
         ((7, 0.25), "inside_step is not right"),
         ((2.05, 7), "outside_step is not right"),
     ],

@@ -98,6 +98,10 @@ def test_the_trainer_follows_the_same_trajectory():
     assert re.findall(r"same trajectory: (\w+)", PRINTED["same"]) == ["True", "True"]
 
 
+def test_all_converted_forms_follow_the_same_trajectory():
+    assert PRINTED["forms"].count("same trajectory: True") == 5
+
+
 def test_the_steps_after_the_decay():
     before, after = PRINTED["decay"].splitlines()
     assert before == "before: 1.000 inside, 1.000 outside"
@@ -105,7 +109,7 @@ def test_the_steps_after_the_decay():
 
 
 def test_the_short_batch_counts_for_40_of_64():
-    assert PRINTED["short"] == f"40 examples, ratio {40 / 64:.3f}\n"
+    assert PRINTED["short"] == f"40 examples, ratio of the steps {40 / 64:.3f}\n"
 
 
 def test_weight_decay_enters_the_velocity():

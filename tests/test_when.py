@@ -57,7 +57,7 @@ def test_momentum_gains_nothing_on_the_chapters_data():
     ("answers", "hint"),
     [
         ((None, 2), "write your answer into factor_plain and factor_momentum first"),
-        ((2, 4), "exchanged"),
+        ((2, 4), "swapped"),
         ((16, 2), "factor_plain is not right"),
         ((4, 4), "that is gradient descent's"),
         ((4, 1), "which power of κ"),
@@ -86,7 +86,7 @@ def hessian(X, extend=True, mean=True):
         (lambda X, mom: 2 * (1 + mom) / hessian(X, extend=False).max(), "the bias is missing"),
         (lambda X, mom: 2 * (1 + mom) / hessian(X, mean=False).max(), "the loss is a mean"),
         (lambda X, mom: 2 * (1 + mom) / hessian(X).min(), "smallest eigenvalue"),
-        (lambda X, mom: 4 * (1 + mom) / hessian(X).max(), "twice too large"),
+        (lambda X, mom: 4 * (1 + mom) / hessian(X).max(), "twice as large"),
         (lambda X, mom: mom, "and your function gives 0.3"),
         (lambda X: 1, "TypeError"),
     ],

@@ -19,7 +19,7 @@ def stability_limit(answer):
     mistakes = {
         1: (
             "那是 f(x) = x² 的界限；现在导数是 4x，每次更新把 x 乘以几？",
-            "that is the limit for f(x) = x²; now the derivative is 4x. What multiplies x?",
+            "that is the limit for f(x) = x²; now the derivative is 4x. By what does each update multiply x?",
         ),
         0.25: (
             "这时一步就到了最小值点；再大一些会越过它，但还不会发散。",

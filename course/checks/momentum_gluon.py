@@ -19,7 +19,7 @@ def step_after_decay(inside_step, outside_step):
             math.isclose(inside, 0.25, rel_tol=1e-3) and math.isclose(outside, 2.05, rel_tol=1e-3),
             (
                 "两个答案正好对调了。",
-                "the two answers are exchanged.",
+                "the two answers are swapped.",
             ),
         ),
         (
@@ -47,7 +47,7 @@ def step_after_decay(inside_step, outside_step):
             math.isclose(outside, 0.05, rel_tol=1e-3),
             (
                 "outside_step 漏了速度：稳定之后，速度是梯度的 1/(1−γ) 倍。",
-                "outside_step lacks the velocity; settled, it is 1/(1−γ) times the gradient.",
+                "the velocity is missing from outside_step; once settled, it is 1/(1−γ) times the gradient.",
             ),
         ),
     )

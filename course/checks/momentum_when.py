@@ -17,11 +17,11 @@ def condition_number_factors(factor_plain, factor_momentum):
         return fault
     plain, momentum = values
     if abs(plain - 2) < 0.2 and abs(momentum - 4) < 0.4:
-        return wrong("两个答案正好对调了。", "the two answers are exchanged.")
+        return wrong("两个答案正好对调了。", "the two answers are swapped.")
     if abs(plain - 4) > 0.4:
         return wrong(
-            "factor_plain 不对：看表中 κ 变成 10 倍时，梯度下降的更新次数变成几倍。",
-            "factor_plain is not right. In the table, when κ grows tenfold, by which factor do "
+            "factor_plain 不对：看上面的输出，κ 变成 10 倍时，梯度下降的更新次数变成几倍。",
+            "factor_plain is not right. In the output above, when κ grows tenfold, by what factor do "
             "gradient descent's updates grow?",
         )
     if abs(momentum - 4) < 0.4:
@@ -62,6 +62,10 @@ def edge_lr(function):
             answers.append(limit(mom) / pick(np.linalg.eigvalsh(H)))
         return answers
 
+    # The case to show where no known mistake explains the values: the one that is off most.
+    (X, mom), value, expected = max(
+        zip(cases, values, lr()), key=lambda case: abs(case[1] / case[2] - 1)
+    )
     mistakes = [
         (
             lr(limit=lambda mom: 2),
@@ -107,7 +111,7 @@ def edge_lr(function):
             lr(limit=lambda mom: 4 * (1 + mom)),
             (
                 "大了一倍：损失是 (ŷ − y)²/2，它的二阶导数里没有 2，也没有 1/2。",
-                "twice too large. The loss is (ŷ − y)²/2: the 2 of the derivative cancels the ½.",
+                "twice as large as it should be: in the loss (ŷ − y)²/2, the derivative's 2 cancels the ½.",
             ),
         ),
         (
@@ -120,10 +124,10 @@ def edge_lr(function):
         (
             None,
             (
-                f"对一组 {len(cases[0][0])} 个样本、γ = {cases[0][1]} 的数据，"
-                f"应当得到 {lr()[0]:.3g}，而你的函数给出 {values[0]:.3g}。",
-                f"for a data set of {len(cases[0][0])} examples and γ = {cases[0][1]} it should be "
-                f"{lr()[0]:.3g}, and your function gives {values[0]:.3g}.",
+                f"对一组 {len(X)} 个样本、γ = {mom} 的数据，应当得到 {expected:.5g}，"
+                f"而你的函数给出 {value:.5g}。",
+                f"for a data set of {len(X)} examples and γ = {mom} it should be {expected:.5g}, "
+                f"and your function gives {value:.5g}.",
             ),
         ),
     ]
@@ -146,6 +150,13 @@ def best_momentum(answer):
         return wrong(
             "这是乘以 0.1 时的答案；换成 0.05，重做 train_all 和 updates_needed。",
             "that is the answer for the factor 0.1. With 0.05, run train_all and updates_needed again.",
+        )
+    if math.isclose(value, 0.82, abs_tol=0.02):
+        return wrong(
+            "这是 Polyak 公式给出的 γ，长远来看最快；但要降到 0.001 以下，另一个 γ 需要的更新更少。"
+            "用 updates_needed 数一数。",
+            "that is the γ of Polyak's formula, the fastest in the long run; to get below 0.001 "
+            "another γ needs fewer updates. Count them with updates_needed.",
         )
     if value < 0.7:
         return wrong(
