@@ -6,6 +6,7 @@ A module for each notebook; notebooks call them all as `checks.NAME`.
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
 from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
 from course.checks.momentum_noise import doubled_variance, same_noise, smallest_batch
+from course.checks.momentum_real import accuracy, best_lr_heavy, untrained_loss
 from course.checks.momentum_scratch import (
     final_velocity,
     scaled_feature,
@@ -16,7 +17,9 @@ from course.checks.momentum_when import best_momentum, condition_number_factors,
 from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
 
 __all__ = [
+    "accuracy",
     "average_learning_rate",
+    "best_lr_heavy",
     "best_momentum",
     "complex_rate",
     "condition_number_factors",
@@ -35,4 +38,5 @@ __all__ = [
     "smallest_batch",
     "stability_limit",
     "step_after_decay",
+    "untrained_loss",
 ]

@@ -1,0 +1,123 @@
+"""`momentum-real`: its data, what it claims against what it computed, the hints of its checks."""
+
+import hashlib
+import math
+import re
+
+import numpy as np
+import pytest
+from conftest import ROOT, outputs
+from mxnet import nd
+
+from course import checks
+
+PRINTED = outputs("momentum-real")
+DIGITS = ROOT / "notebooks/data/digits.csv.gz"
+
+
+def numbers(pattern, cell_id):
+    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
+
+
+def test_the_digits_are_those_of_uci():
+    """The checksum of the copy that scikit-learn ships, and the class counts that UCI gives."""
+    digest = hashlib.sha256(DIGITS.read_bytes()).hexdigest()
+    assert digest == "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"
+    table = np.loadtxt(DIGITS, delimiter=",")
+    assert table.shape == (1797, 65)
+    assert (table[:, :-1].min(), table[:, :-1].max()) == (0, 16)
+    counts = [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
+    assert np.bincount(table[:, -1].astype(int)).tolist() == counts
+
+
+def test_momentum_wants_a_smaller_learning_rate():
+    assert numbers(r"best learning rate ([\d.]+)", "tune") == [0.3, 0.1]
+
+
+def test_with_momentum_the_held_out_accuracy_is_above_97_percent():
+    means = numbers(r"([\d.]+)% held out", "judge")
+    assert means[1] > 97
+    # Slightly above 10 epochs without momentum; 20 epochs about make up for it.
+    assert means[0] < means[1] < means[0] + 1
+    assert means[2] == pytest.approx(means[1], abs=0.3)
+    spreads = re.findall(r"\(([\d.]+)% to ([\d.]+)%\)", PRINTED["judge"])
+    for worst, top in spreads:
+        assert float(top) - float(worst) > 3 * (max(means) - min(means))
+
+
+def test_with_momentum_the_training_loss_falls_faster_and_ends_lower():
+    plain, momentum, longer = numbers(r"epoch (\d+),", "curves")
+    assert momentum < min(plain, longer)
+    plain, momentum, longer = numbers(r"at last ([\d.]+)", "curves")
+    assert momentum < plain / 2
+    assert momentum < longer < plain
+
+
+def test_the_decay_calms_the_end():
+    lines = PRINTED["schedule"].splitlines()
+    constant, cosine = ([float(x) for x in re.findall(r"\d\.\d+", line)] for line in lines)
+    assert cosine == sorted(cosine, reverse=True)
+    assert constant != sorted(constant, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (0.1, "the probability of each class"),
+        (0.9, "a wrong guess"),
+        (1, "to base 10"),
+        (math.log2(10), "to base 2"),
+        (-math.log(10), "wrong sign"),
+        (0, "do not make a loss of 0"),
+        (5, "after the softmax"),
+    ],
+)
+def test_untrained_loss_names_the_mistake(answer, hint, capsys):
+    assert checks.untrained_loss(answer) is False
+    assert hint in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [2.3, math.log(10)])
+def test_untrained_loss_right(answer):
+    assert checks.untrained_loss(answer) is True
+
+
+def right(outputs, truth):
+    return (outputs.argmax(axis=1) == truth).asnumpy()
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (lambda o, t: right(o, t).sum(), "the number of examples"),
+        (lambda o, t: 1 - right(o, t).mean(), "classified wrongly"),
+        (lambda o, t: 100 * right(o, t).mean(), "a percentage"),
+        (lambda o, t: right(o, t).sum() / o.shape[1], "the number of classes"),
+        (lambda o, t: 1.0, "whatever is right or wrong"),
+        (lambda o, t: 0.5, "13 are classified correctly, and your function returns 0.5"),
+        (lambda o, t: o.argmax(axis=1) == t, "not the kind of value"),
+        (lambda o, t: o.argmax(axis=0) == t, "failed in line"),
+    ],
+)
+def test_accuracy_names_the_mistake(function, hint, capsys):
+    assert checks.accuracy(function) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_accuracy_right():
+    assert checks.accuracy(lambda o, t: right(o, t).mean()) is True
+    assert checks.accuracy(lambda o, t: nd.array([right(o, t).mean()])) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (0.02, "one of 0.001"),
+        (0.1, "the best for γ = 0.9"),
+        (1, "too large"),
+        (0.001, "too small"),
+    ],
+)
+def test_best_lr_heavy_names_the_mistake(answer, hint, capsys):
+    assert checks.best_lr_heavy(answer) is False
+    assert hint in capsys.readouterr().out
