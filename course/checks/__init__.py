@@ -4,6 +4,7 @@ A module for each notebook; notebooks call them all as `checks.NAME`.
 """
 
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
+from course.checks.momentum_clinic import forgotten_batch_size, is_healthy, patient
 from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
 from course.checks.momentum_noise import doubled_variance, same_noise, smallest_batch
 from course.checks.momentum_real import accuracy, best_lr_heavy, untrained_loss
@@ -27,9 +28,12 @@ __all__ = [
     "edge_lr",
     "end_of_the_cycle",
     "final_velocity",
+    "forgotten_batch_size",
+    "is_healthy",
     "largest_learning_rate",
     "nesterov_matrix",
     "outside_momentum",
+    "patient",
     "same_noise",
     "scaled_feature",
     "sgd",

@@ -1,0 +1,204 @@
+"""The checks of `momentum-clinic`."""
+
+import math
+
+from course import update_rule
+from course.checks.answers import mistaken, numbers, one_of
+from course.verdict import attempt, check, no_function, right, wrong
+
+
+def _healthy(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        v[:] = mom * v + lr / batch_size * param.grad
+        param[:] = param - v
+
+
+def _sign(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        v[:] = mom * v + lr / batch_size * param.grad
+        param[:] = param + v
+
+
+def _batch_size(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        v[:] = mom * v + lr * param.grad
+        param[:] = param - v
+
+
+def _outside(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        v[:] = mom * v + param.grad / batch_size
+        param[:] = param - lr * v
+
+
+def _overwritten(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        v[:] = lr / batch_size * param.grad
+        param[:] = param - v
+
+
+def _rebound(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        new = mom * v + lr / batch_size * param.grad
+        param[:] = param - new
+
+
+def _shared(params, vs, lr, mom, batch_size):
+    for param in params:
+        vs[0][:] = mom * vs[0] + lr / batch_size * param.grad
+        param[:] = param - vs[0]
+
+
+def _nesterov(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        gradient = lr / batch_size * param.grad
+        v[:] = mom * v + gradient
+        param[:] = param - mom * v - gradient
+
+
+# Each bug by its word: a function that has it, and the symptoms by which to tell it from others.
+BUGS = {
+    "sign": (
+        _sign,
+        "正负号反了，每一步都朝上坡走，损失从第一次更新起就一直上升。",
+        "with a wrong sign every step goes uphill, and the loss rises from the first update on.",
+    ),
+    "batch size": (
+        _batch_size,
+        "没有除以批量大小，每一步都大 10 倍，但方向仍然是对的。看看代码里有没有 batch_size。",
+        "without the division every step is 10 times too large, yet in the right direction. "
+        "Does the code use batch_size?",
+    ),
+    "outside": (
+        _outside,
+        "学习率在外面，学习率不变时，参数与健康的完全一样。",
+        "with the learning rate outside, the parameters are just as in the healthy one "
+        "while the learning rate is constant.",
+    ),
+    "overwritten": (
+        _overwritten,
+        "速度被覆盖，旧的速度就丢了；要有一行把 v 的内容整个换成新的梯度。",
+        "overwritten, the old velocity is lost; some line would replace v's contents by the gradient.",
+    ),
+    "rebound": (
+        _rebound,
+        "重新赋值给局部变量，数组 vs 里的内容就不变；要有一行写着 v = …，而不是 v[:] = …。",
+        "rebound, the arrays in vs never change; some line would read `v = …` instead of `v[:] = …`.",
+    ),
+    "shared": (
+        _shared,
+        "共用速度，所有参数用的就是同一个数组；看看代码里 v 是从哪里来的。",
+        "shared, one and the same array serves all parameters. Where does v come from in the code?",
+    ),
+    "nesterov": (
+        _nesterov,
+        "Nesterov 加速梯度里，x 减去的不是速度本身，还要往前多看一步。",
+        "in Nesterov's accelerated gradient x subtracts not the velocity itself, but looks a step ahead.",
+    ),
+}
+PATIENTS = {
+    1: "batch size",
+    2: "rebound",
+    3: "outside",
+    4: "sign",
+    5: "overwritten",
+    6: "nesterov",
+    7: "shared",
+}
+
+
+@check
+def forgotten_batch_size(answer):
+    """Check the learning rate that a forgotten division by the batch size of 10 amounts to."""
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    mistakes = {
+        0.01: (
+            "方向反了：梯度是 10 个样本的和，没有除以 10，步子就大了。",
+            "the other way round: the gradient is a sum over 10 examples; undivided, it is larger.",
+        ),
+        0.1: (
+            "那是除过以后的学习率；不除，梯度就是 10 个样本的和，而不是平均。",
+            "that is the rate with the division; without it the gradient is a sum over 10 examples.",
+        ),
+        10: (
+            "那是倍数；学习率本来是 0.1。",
+            "that is the factor; the learning rate was 0.1.",
+        ),
+    }
+    if found := mistaken(value, mistakes):
+        return found
+    if not math.isclose(value, 1, rel_tol=1e-3):
+        return wrong(
+            "小批量中 10 个样本的梯度加在一起，是平均梯度的几倍？",
+            "the sum of the gradients of 10 examples is how many times their mean?",
+        )
+    return right(
+        "相当于 η = 1；动量再把它放大到 η/(1−γ) = 10，难怪会上蹿下跳。",
+        "it is like η = 1, which momentum amplifies to η/(1−γ) = 10. No wonder the loss jumps about.",
+    )
+
+
+@check
+def patient(number, bug, update):
+    """Check the diagnosis of a patient, 1 to 7, and whether its update is mended."""
+    word, fault = one_of(tuple(BUGS), bug=bug)
+    if fault:
+        return fault
+    if word != PATIENTS[number]:
+        _, zh, en = BUGS[word]
+        return wrong(f"不是这种病：{zh}", f"it is not that: {en}")
+    found = update_rule.diagnose(update)
+    if found.kind == "right":
+        return right(
+            "病因说对了，也治好了：每一步都与公式一致。",
+            "cause named and patient cured; it follows the formula at every step.",
+        )
+    return wrong(
+        f"病因说对了，函数还没有治好：{found.zh}",
+        f"the cause is right, the function is not cured yet: {found.en}",
+    )
+
+
+@check
+def is_healthy(test):
+    """Check a learner's ``is_healthy(update)``: it passes what is healthy and catches all bugs."""
+    if not callable(test):
+        return no_function(test)
+
+    def verdict_on(update):
+        said = test(update)
+        return None if said is None else bool(said)
+
+    verdict, fault = attempt(lambda: verdict_on(_healthy), test)
+    if fault:
+        return fault
+    if verdict is None:
+        return wrong(
+            "你的测试没有返回 True 或 False。",
+            "your test returns neither True nor False.",
+        )
+    if not verdict:
+        return wrong(
+            "你的测试把健康的函数也判为有病：用公式再算一遍期望的结果，比较时留一点误差。",
+            "your test calls the healthy function sick. Compute what to expect by the formula again, "
+            "and compare with some tolerance.",
+        )
+    missed = []
+    for word, (sick, _, _) in BUGS.items():
+        verdict, fault = attempt(lambda sick=sick: verdict_on(sick), test)
+        # An exception, for instance of shapes that do not fit, has caught the bug too.
+        if fault is None and verdict:
+            missed.append(word)
+    if missed:
+        listed = ", ".join(missed)
+        return wrong(
+            f"这些病漏掉了：{listed}。想一想，什么情形下它们才与健康的不同？",
+            f"these slip through: {listed}. In which situation do they differ from the healthy one?",
+        )
+    return right(
+        "健康的放过，七种病全部抓住，没有训练一次。",
+        "it passes what is healthy and catches all seven diseases, without any training.",
+    )
