@@ -125,4 +125,6 @@ def without_comments(source):
 def test_text_is_in_the_notebooks_language(path):
     for cell in texts(read(path))[1:-1]:
         prose = re.sub(r"\$[^$]+\$|`[^`]*`|\]\(\S+\)", "", cell.source)
+        if path.stem == "glossary":  # whose tables hold the terms in the other language
+            prose = re.sub(r"^(\|[^|]+)\|[^|]+\|", r"\1|", prose, flags=re.MULTILINE)
         assert bool(re.search("[\u4e00-\u9fff]", prose)) == (path.parent.name == "zh"), cell.id
