@@ -8,6 +8,7 @@ import threading
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
+from types import FunctionType
 
 
 @dataclass(frozen=True)
@@ -126,11 +127,15 @@ def attempt(run, function):
 
 def _exception(error, function):
     """Describe an exception by its type, its message and the learner's own line."""
+    try:
+        text = str(error).strip()
+    except Exception:  # whatever the learner's class raises
+        text = ""
     # MXNet's messages hold its C++ stack; the sentence that matters stands in the last line.
-    lines = str(error).strip().splitlines() or [""]
+    lines = text.splitlines() or [""]
     message = re.sub(r"^.*\.(cc|h):\d+: ", "", lines[-1]).removeprefix("MXNetError: ")
     what = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    own = getattr(getattr(function, "__code__", None), "co_filename", None)
+    own = function.__code__.co_filename if isinstance(function, FunctionType) else None
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     if not frames:
         return wrong(f"调用你的函数时出错：{what}", f"calling your function failed: {what}")

@@ -11,7 +11,7 @@ def _number(answer):
     """Give a learner's number as a float, or None if it is none."""
     try:
         number = answer.asscalar() if isinstance(answer, nd.NDArray) else answer
-        value = math.nan if isinstance(number, str) else float(number)
+        value = math.nan if isinstance(number, (str, bytes)) else float(number)
     except Exception:  # whatever the learner's object raises
         return None
     return None if math.isnan(value) else value

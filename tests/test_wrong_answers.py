@@ -1,0 +1,194 @@
+"""Wrong answers of every kind, typed into every exercise: each is answered with a sentence.
+
+The exercises are found in the sources, so that a new one is tried as well.
+"""
+
+import ast
+import contextlib
+import math
+
+import numpy as np
+import pytest
+from conftest import ROOT, read
+from mxnet import nd
+
+from course import checks
+from course.verdict import OPENINGS
+
+
+class Hostile:
+    """Raises whatever is done with it."""
+
+    def _raise(self, *args):
+        raise RuntimeError("hostile")
+
+    __repr__ = __str__ = __float__ = __bool__ = __eq__ = __hash__ = __len__ = __iter__ = _raise
+    __array__ = __getattr__ = __add__ = __sub__ = __lt__ = __gt__ = __call__ = _raise
+
+
+class SilentError(Exception):
+    def __str__(self):
+        raise RuntimeError("hostile")
+
+
+def raising(error):
+    """Give a function that raises `error`."""
+
+    def function(*args):
+        raise error
+
+    return function
+
+
+def endless(*args):
+    while True:
+        pass
+
+
+def endless_and_deaf(*args):
+    while True:
+        with contextlib.suppress(Exception):
+            nd.ones(1).asscalar()
+
+
+def recursive(*args):
+    return recursive(*args)
+
+
+def generator(*args):
+    yield 1
+
+
+def spoiling(*args):
+    """Overwrite every array it is given with numbers that are none."""
+    for arg in args:
+        for array in arg if isinstance(arg, list) else [arg]:
+            if isinstance(array, nd.NDArray):
+                array[:] = math.nan
+    return math.nan
+
+
+VALUES = {
+    "nothing": None,
+    "text": "6",
+    "empty text": "",
+    "Chinese text": "六",
+    "list": [0.1, 0.2],
+    "empty list": [],
+    "dictionary": {"answer": 1},
+    "set": {1},
+    "object": object(),
+    "hostile object": Hostile(),
+    "function": len,
+    "class": dict,
+    "ellipsis": ...,
+    "bytes": b"1",
+    "nan": math.nan,
+    "infinity": math.inf,
+    "minus infinity": -math.inf,
+    "huge integer": 10**400,
+    "negative": -77.7,
+    "complex number": 1 + 2j,
+    "NDArray of two numbers": nd.array([1, 2]),
+    "NDArray of nan": nd.array([math.nan]),
+    "empty NumPy array": np.array([]),
+    "NumPy matrix": np.ones((2, 3)),
+    "NumPy text": np.array("x"),
+}
+FUNCTIONS = {
+    "nothing": None,
+    "number": 3,
+    "text": "def update(): pass",
+    "list": [1],
+    "hostile object": Hostile(),
+    "class": int,
+    "no parameters": lambda: None,
+    "too many parameters": lambda a, b, c, d, e, f, g: None,
+    "returns nothing": lambda *args: None,
+    "returns text": lambda *args: "0.5",
+    "returns nan": lambda *args: math.nan,
+    "returns infinity": lambda *args: math.inf,
+    "returns a list": lambda *args: [1, 2],
+    "returns a ragged list": lambda *args: [[1, 2], [3]],
+    "returns a wrong shape": lambda *args: nd.ones((7, 5)),
+    "returns a NumPy array": lambda *args: np.ones(3),
+    "returns a hostile object": lambda *args: Hostile(),
+    "returns a function": lambda *args: len,
+    "returns a huge integer": lambda *args: 10**400,
+    "is a generator": generator,
+    "divides by zero": lambda *args: 1 / 0,
+    "misspells a name": lambda *args: gamma,  # noqa: F821
+    "asks for a missing attribute": lambda *args: args[0].gradient,
+    "asks for a missing item": lambda *args: args[0][99],
+    "asserts": raising(AssertionError()),
+    "raises an error that cannot be printed": raising(SilentError()),
+    "raises StopIteration": raising(StopIteration()),
+    "leaves Python": raising(SystemExit(1)),
+    "fails inside MXNet": lambda *args: nd.dot(nd.ones((2, 3)), nd.ones((2, 3))).asnumpy(),
+    "recurses without end": recursive,
+    "fills its arguments with nan": spoiling,
+    "loops without end": endless,
+    "loops without end and catches exceptions": endless_and_deaf,
+}
+# What the notebooks hand to a check beside the learner's answer, and answers good enough to get
+# past one argument to the next.
+GIVEN = {"X": nd.array([[2], [-2], [2], [-2]]), "bug": "batch size"}
+
+
+def exercises():
+    """Yield each exercise's notebook, cell, check, and arguments as (name, kind, constant)."""
+    for path in sorted((ROOT / "notebooks/src").glob("*.ipynb")):
+        for cell in read(path).cells:
+            if "exercise" not in cell.metadata.get("tags", ()):
+                continue
+            lines = (line for line in cell.source.splitlines() if not line.startswith("%"))
+            tree = ast.parse("\n".join(lines))
+            defined = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+            assigned = {
+                target.id
+                for node in tree.body
+                if isinstance(node, ast.Assign)
+                for target in node.targets
+                if isinstance(target, ast.Name)
+            }
+            call = tree.body[-1].value
+            assert call.func.value.id == "checks", cell.id
+            arguments = []
+            for arg in call.args:
+                if isinstance(arg, ast.Constant):
+                    arguments.append((None, "constant", arg.value))
+                elif arg.id in GIVEN and arg.id not in assigned | defined:
+                    arguments.append((arg.id, "given", None))
+                else:
+                    arguments.append((arg.id, "function" if arg.id in defined else "value", None))
+            yield path.stem, cell.id, call.func.attr, arguments
+
+
+def wrong_answers():
+    """Yield a parameter set for each wrong answer to each exercise."""
+    for notebook, cell_id, check, arguments in exercises():
+        for place, (_, kind, _) in enumerate(arguments):
+            for case in {"value": VALUES, "function": FUNCTIONS}.get(kind, ()):
+                name = f"{notebook}-{cell_id}-{place}-{case.replace(' ', '_')}"
+                yield pytest.param(check, arguments, place, case, id=name)
+
+
+def test_every_kind_of_exercise_is_tried():
+    found = list(exercises())
+    assert {check for _, _, check, _ in found} == set(checks.__all__)
+    assert len(list(wrong_answers())) > 500
+
+
+@pytest.mark.parametrize(("check", "arguments", "place", "case"), list(wrong_answers()))
+def test_a_wrong_answer_gets_a_sentence_and_no_traceback(check, arguments, place, case, capsys):
+    answers = []
+    for i, (name, kind, constant) in enumerate(arguments):
+        if i == place:
+            answers.append((FUNCTIONS if kind == "function" else VALUES)[case])
+        else:
+            answers.append(constant if kind == "constant" else GIVEN.get(name, 1.0))
+    assert getattr(checks, check)(*answers) is False
+    printed = capsys.readouterr().out
+    assert printed.startswith((OPENINGS["wrong"]["en"], OPENINGS["unanswered"]["en"]))
+    assert "Traceback" not in printed
+    assert len(printed.splitlines()) <= 2  # the second is the learner's own line of code
