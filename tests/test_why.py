@@ -54,7 +54,10 @@ def test_the_best_pair_is_polyaks():
 
 def test_nesterov_lies_between_gradient_descent_and_the_heavy_ball_at_its_best():
     plain, nesterov, ball = numbers(r"updates (\S+)", "nesterov")
-    assert ball < nesterov < plain / 10
+    assert 100 * ball < nesterov < plain / 10
+    rate = numbers(r"rate of Nesterov: (\S+)", "nesterov")[0]
+    h, mom = 1 / 20, (20**0.5 - 1) / (20**0.5 + 1)  # the flat direction; the steep one has h = 1
+    assert abs(np.linalg.eigvals(ahead(h, mom))).max() == pytest.approx(rate, abs=1e-3)
 
 
 def test_the_heavy_ball_cycles_and_nesterov_does_not():
@@ -97,7 +100,7 @@ def ahead(h, mom):
         (lambda h, mom: [[mom * (1 - h), h], [0, 1 - h]], "lacks its term in v"),
         (lambda h, mom: [[mom * (1 - h), h], [-mom, 1 - h]], "the first row is right"),
         (lambda h, mom: [[mom * (1 - h), h], [mom * (1 - h), 1 + h]], "sign in the second row"),
-        (lambda h, mom: [[1, 0], [0, 1]], "write out v := γv + h(z − γv)"),
+        (lambda h, mom: [[1, 0], [0, 1]], "at which point is the gradient taken"),
     ],
 )
 def test_nesterov_matrix_names_the_mistake(function, hint, capsys):
@@ -113,7 +116,8 @@ def test_nesterov_matrix_right():
     ("answer", "hint"),
     [
         (0.41, "between 4/9 and 1"),
-        (0.5, "still cycles"),
+        (0.5, "has not converged"),
+        (0.9, "has not converged"),
         (0.55, "so does a smaller one"),
     ],
 )

@@ -7,7 +7,7 @@ from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_l
 from course.checks.momentum_clinic import forgotten_batch_size, is_healthy, patient
 from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
 from course.checks.momentum_noise import doubled_variance, same_noise, smallest_batch
-from course.checks.momentum_real import accuracy, best_lr_heavy, untrained_loss
+from course.checks.momentum_real import best_lr_heavy, recall, untrained_loss
 from course.checks.momentum_scratch import (
     final_velocity,
     scaled_feature,
@@ -18,7 +18,6 @@ from course.checks.momentum_when import best_momentum, condition_number_factors,
 from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
 
 __all__ = [
-    "accuracy",
     "average_learning_rate",
     "best_lr_heavy",
     "best_momentum",
@@ -34,6 +33,7 @@ __all__ = [
     "nesterov_matrix",
     "outside_momentum",
     "patient",
+    "recall",
     "same_noise",
     "scaled_feature",
     "sgd",

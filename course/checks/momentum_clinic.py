@@ -60,40 +60,41 @@ def _nesterov(params, vs, lr, mom, batch_size):
 BUGS = {
     "sign": (
         _sign,
-        "正负号反了，每一步都朝上坡走，损失从第一次更新起就一直上升。",
-        "with a wrong sign every step goes uphill, and the loss rises from the first update on.",
+        "若是正负号反了，每一步都朝上坡走，损失从第一次更新起就一直上升。",
+        "with a wrong sign every step would go uphill, and the loss rise from the first update on.",
     ),
     "batch size": (
         _batch_size,
-        "没有除以批量大小，每一步都大 10 倍，但方向仍然是对的。看看代码里有没有 batch_size。",
-        "without the division every step is 10 times too large, yet in the right direction. "
+        "若是没有除以批量大小，每一步都变成 10 倍，但方向仍然是对的。看看代码里有没有 batch_size。",
+        "without the division every step would be 10 times too large, yet in the right direction. "
         "Does the code use batch_size?",
     ),
     "outside": (
         _outside,
-        "学习率在外面，学习率不变时，参数与健康的完全一样。",
-        "with the learning rate outside, the parameters are just as in the healthy one "
+        "若是学习率在外面，只要学习率不变，参数就与健康的完全一样。",
+        "with the learning rate outside, the parameters would be just as in the healthy one "
         "while the learning rate is constant.",
     ),
     "overwritten": (
         _overwritten,
-        "速度被覆盖，旧的速度就丢了；要有一行把 v 的内容整个换成新的梯度。",
-        "overwritten, the old velocity is lost; some line would replace v's contents by the gradient.",
+        "若是速度被覆盖，旧的速度就丢了，代码里会有一行把 v 的内容整个换成新的梯度。",
+        "if the velocity were overwritten, some line would replace v's contents by the gradient.",
     ),
     "rebound": (
         _rebound,
-        "重新赋值给局部变量，数组 vs 里的内容就不变；要有一行写着 v = …，而不是 v[:] = …。",
-        "rebound, the arrays in vs never change; some line would read `v = …` instead of `v[:] = …`.",
+        "若是给局部变量重新赋值，数组 vs 的内容就不会变，代码里会有一行 v = …，而不是 v[:] = …。",
+        "if v were rebound, the arrays in vs would never change, and some line would read `v = …`.",
     ),
     "shared": (
         _shared,
-        "共用速度，所有参数用的就是同一个数组；看看代码里 v 是从哪里来的。",
-        "shared, one and the same array serves all parameters. Where does v come from in the code?",
+        "若是共用速度，所有参数用的就是同一个数组；看看代码里 v 是从哪里来的。",
+        "if it were shared, one array would serve all parameters. Where does v come from in the code?",
     ),
     "nesterov": (
         _nesterov,
-        "Nesterov 加速梯度里，x 减去的不是速度本身，还要往前多看一步。",
-        "in Nesterov's accelerated gradient x subtracts not the velocity itself, but looks a step ahead.",
+        "若是 Nesterov 加速梯度，x 减去的就不是速度 v 本身，而是 γv 加上 η 乘梯度。这里减去的是什么？",
+        "in Nesterov's accelerated gradient x does not subtract the velocity v itself, but γv plus "
+        "η times the gradient. What does it subtract here?",
     ),
 }
 PATIENTS = {
@@ -136,8 +137,10 @@ def forgotten_batch_size(answer):
             "the sum of the gradients of 10 examples is how many times their mean?",
         )
     return right(
-        "相当于 η = 1；动量再把它放大到 η/(1−γ) = 10，难怪会上蹿下跳。",
-        "it is like η = 1, which momentum amplifies to η/(1−γ) = 10. No wonder the loss jumps about.",
+        "相当于 η = 1。用全部样本时这还在稳定边界 2(1+γ) = 3.8 以内；可是每个小批量只有 10 个样本，"
+        "曲率和梯度时大时小，步子又大，损失难免上蹿下跳。",
+        "it is like η = 1. With all examples at once that would still be inside the stability edge, "
+        "2(1+γ) = 3.8; but every minibatch of 10 has a curvature of its own, and the loss jumps about.",
     )
 
 
@@ -182,7 +185,7 @@ def is_healthy(test):
         )
     if not verdict:
         return wrong(
-            "你的测试把健康的函数也判为有病：用公式再算一遍期望的结果，比较时留一点误差。",
+            "你的测试把健康的函数也判为有病：按公式再算一遍应得的结果，比较时容许一点误差。",
             "your test calls the healthy function sick. Compute what to expect by the formula again, "
             "and compare with some tolerance.",
         )
@@ -193,12 +196,11 @@ def is_healthy(test):
         if fault is None and verdict:
             missed.append(word)
     if missed:
-        listed = ", ".join(missed)
         return wrong(
-            f"这些病漏掉了：{listed}。想一想，什么情形下它们才与健康的不同？",
-            f"these slip through: {listed}. In which situation do they differ from the healthy one?",
+            f"这些病漏掉了：{'、'.join(missed)}。想一想，什么情形下它们才与健康的不同？",
+            f"these slip through: {', '.join(missed)}. When do they differ from the healthy one?",
         )
     return right(
-        "健康的放过，七种病全部抓住，没有训练一次。",
+        "健康的放过，七种病全部抓住，一次训练也没有做。",
         "it passes what is healthy and catches all seven diseases, without any training.",
     )

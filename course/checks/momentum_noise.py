@@ -33,7 +33,7 @@ def same_noise(answer):
             "divide by 1−γ, not by γ.",
         ),
         0.004 * 1.98 / 0.02: (
-            "那是用“按方差折算的个数”乘的；有效学习率用的是权重之和。",
+            "你乘的是“按方差折算的个数”；有效学习率要乘的是权重之和。",
             "that multiplies by the size by variance; "
             "the effective learning rate takes the sum of the weights.",
         ),
@@ -47,9 +47,9 @@ def same_noise(answer):
             "how many times ηg does the velocity build up to?",
         )
     return right(
-        "有效学习率 η/(1−γ) = 0.2，抖动差不多，按完整的公式相差不到一成。",
+        "有效学习率 η/(1−γ) = 0.2，抖动差不多；按完整的公式，不用动量时大约一成。",
         "the effective learning rate is η/(1−γ) = 0.2, and the jitter is about the same; "
-        "by the full formula it differs by less than a tenth.",
+        "by the full formula it is about a tenth more without momentum.",
     )
 
 
@@ -133,8 +133,8 @@ def smallest_batch(function):
         ),
     ]
     return mistaken_function(values, sizes(), mistakes) or right(
-        "动量要用更大的批量，才能抖得和不用动量时一样轻。",
-        "with momentum it takes a larger batch to jitter as little as without.",
+        "学习率相同时，用了动量，就要用更大的批量，抖动才能和不用动量时一样小。",
+        "at the same learning rate it takes a larger batch with momentum to jitter as little as without.",
     )
 
 

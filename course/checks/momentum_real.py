@@ -58,33 +58,54 @@ def untrained_loss(answer):
 
 
 @check
-def accuracy(function):
-    """Check a learner's ``accuracy(outputs, truth)``."""
+def recall(function):
+    """Check a learner's ``recall(outputs, truth, digit)``."""
     rng = np.random.default_rng()
-    cases = []
-    for n, classes, n_right in ((20, 10, 13), (8, 3, 6)):
-        truth = rng.integers(classes, size=n)
-        outputs = rng.normal(size=(n, classes))
-        said = np.where(np.arange(n) < n_right, truth, (truth + 1) % classes)
-        outputs[np.arange(n), said] = 5 + rng.random(n)
-        cases.append((nd.array(outputs), nd.array(truth)))
+    cases, counts = [], []
+    # Of n examples, `n_digit` are the digit; of these `n_right` are classified correctly, and
+    # `n_false` of the others are taken for the digit.
+    for n, digit, n_digit, n_right, n_false in ((40, 3, 8, 6, 4), (30, 7, 10, 3, 1)):
+        truth = np.where(np.arange(n) < n_digit, digit, (digit + 1 + np.arange(n) % 8) % 10)
+        said = truth.copy()
+        said[n_right:n_digit] = (digit + 9) % 10
+        said[n_digit : n_digit + n_false] = digit
+        outputs = rng.normal(size=(n, 10))
+        outputs[np.arange(n), said] = 9 + rng.random(n)
+        order = rng.permutation(n)
+        cases.append((nd.array(outputs[order]), nd.array(truth[order]), digit))
+        counts.append((n, n_digit, n_right, n_false))
     values, fault = returned_numbers(function, cases)
     if fault:
         return fault
-    expected, sizes, counts = [13 / 20, 6 / 8], [20, 8], [13, 6]
+    expected = [n_right / n_digit for _, n_digit, n_right, _ in counts]
     mistakes = [
         (
-            counts,
+            [n_right / (n_right + n_false) for _, _, n_right, n_false in counts],
             (
-                "这是判断正确的个数；准确率是它们所占的比例。",
-                "that is the number of examples classified correctly; accuracy is their share.",
+                "这是精确率：分母是判断为 digit 的样本；召回率的分母是真正是 digit 的样本。",
+                "that is the precision, out of the examples classified as digit; "
+                "the recall is out of those that really are digit.",
             ),
         ),
         (
-            [1 - share for share in expected],
+            [1 - (n_digit - n_right + n_false) / n for n, n_digit, n_right, n_false in counts],
             (
-                "这是判断错误的比例。",
-                "that is the share classified wrongly.",
+                "这是所有样本上的准确率；这里只看真正是 digit 的样本。",
+                "that is the accuracy over all examples; here only those that really are digit count.",
+            ),
+        ),
+        (
+            [n_right / n for n, _, n_right, _ in counts],
+            (
+                "除以了全部样本数；应当除以真正是 digit 的样本数。",
+                "that divides by the number of all examples; divide by those that really are digit.",
+            ),
+        ),
+        (
+            [n_right for _, _, n_right, _ in counts],
+            (
+                "这是判断正确的个数；召回率是比例。",
+                "that is the number of examples classified correctly; the recall is a share.",
             ),
         ),
         (
@@ -95,33 +116,33 @@ def accuracy(function):
             ),
         ),
         (
-            [count / classes for count, classes in zip(counts, (10, 3))],
+            [1 - share for share in expected],
             (
-                "除以了类别数；应当除以样本数。",
-                "that divides by the number of classes; divide by the number of examples.",
+                "这是判断错误的比例。",
+                "that is the share classified wrongly.",
             ),
         ),
         (
-            [1, 1],
+            [n_digit / n for n, n_digit, _, _ in counts],
             (
-                "无论对错都返回 1：每个样本的预测是输出最大的那一类，要和标签比较。",
-                "it returns 1 whatever is right or wrong. An example's prediction is the class of its "
-                "largest output; compare it with the label.",
+                "这是 digit 在数据中所占的比例，没有用到网络的输出。",
+                "that is the digit's share in the data; the outputs are not used.",
             ),
         ),
         (
             None,
             (
-                f"一组 {sizes[0]} 个样本中有 {counts[0]} 个判断正确，"
+                f"{counts[0][1]} 个真正是 {cases[0][2]} 的样本中有 {counts[0][2]} 个判断正确，"
                 f"而你的函数返回 {values[0]:.3g}。",
-                f"in a set of {sizes[0]} examples {counts[0]} are classified correctly, "
-                f"and your function returns {values[0]:.3g}.",
+                f"of {counts[0][1]} examples that really are {cases[0][2]}, {counts[0][2]} are classified "
+                f"correctly, and your function returns {values[0]:.3g}.",
             ),
         ),
     ]
     return mistaken_function(values, expected, mistakes) or right(
-        "每一行取最大的输出所在的列，和标签比较，再取平均。",
-        "the column of the largest output in each row, compared with the label, and averaged.",
+        "分母是真正是 digit 的样本。用 fit 训练一个网络，看看哪个数字的召回率最低。",
+        "out of the examples that really are digit. Train a network with `fit` and see for which "
+        "digit it is lowest.",
     )
 
 
@@ -139,8 +160,9 @@ def best_lr_heavy(answer):
         )
     if value == 0.1:
         return wrong(
-            "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，有效学习率又大了 10 倍。",
-            "that is the best for γ = 0.9; with γ = 0.99 the effective learning rate is 10 times larger.",
+            "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？看看 tune 给出的损失。",
+            "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99? "
+            "Compare the losses that tune gives.",
         )
     if value == 1:
         return wrong(
@@ -149,10 +171,12 @@ def best_lr_heavy(answer):
         )
     if value == 0.001:
         return wrong(
-            "太小了：有效学习率只有 0.1，5 个迭代周期训练不完。",
+            "太小了：有效学习率只有 0.1，5 个迭代周期还不够。",
             "too small: with an effective learning rate of 0.1, 5 epochs are not enough.",
         )
     return right(
-        "γ 从 0.9 到 0.99，1/(1−γ) 大了 10 倍，最佳的学习率就小到约十分之一。",
-        "from γ = 0.9 to 0.99, 1/(1−γ) grows tenfold, and the best learning rate shrinks to about a tenth.",
+        "γ 从 0.9 到 0.99，1/(1−γ) 变成 10 倍，最佳的学习率降到约十分之一。只是大致如此："
+        "5 个迭代周期是 60 次更新，速度还来不及积累到底。",
+        "from γ = 0.9 to 0.99, 1/(1−γ) grows tenfold, and the best learning rate shrinks to about a tenth. "
+        "Only roughly: 5 epochs are 60 updates, too few for the velocity to build up fully.",
     )

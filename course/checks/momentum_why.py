@@ -29,7 +29,7 @@ def complex_rate(answer):
         ),
         0: (
             "那是 γ = 0 时的收敛率；有了动量，到达最小值点时速度还在，会冲过去。",
-            "that is the rate for γ = 0; with momentum the velocity is still there at the minimum.",
+            "that is the rate for γ = 0; with momentum the leftover velocity overshoots.",
         ),
     }
     if value == 0:
@@ -106,8 +106,8 @@ def nesterov_matrix(function):
         (
             made(lambda h, mom: [[mom * (1 + h), h], [-mom * (1 + h), 1 - h]]),
             (
-                "前瞻点的正负号反了：x 减去速度，所以前瞻点是 z − γv。",
-                "wrong sign in the look-ahead: x subtracts the velocity, so one looks ahead to z − γv.",
+                "前瞻点的正负号反了：更新时减去速度，所以前瞻点是 z − γv。",
+                "wrong sign in the look-ahead: the velocity is subtracted, so the point is z − γv.",
             ),
         ),
         (
@@ -127,9 +127,9 @@ def nesterov_matrix(function):
         (
             made(lambda h, mom: [[mom * (1 - h), h], [-mom, 1 - h]]),
             (
-                "第一行对了；第二行是 z 减去新的速度，也要用前瞻的梯度。",
-                "the first row is right. The second is z minus the new velocity, "
-                "with the gradient looked ahead to there too.",
+                "第一行对了；第二行是 z 减去整个新的速度，也要用前瞻点的梯度。",
+                "the first row is right. The second is z minus the whole new velocity, "
+                "so it too must use the gradient at the look-ahead point.",
             ),
         ),
         (
@@ -142,15 +142,16 @@ def nesterov_matrix(function):
         (
             None,
             (
-                "写出 v := γv + h(z − γv)，按 v 和 z 整理成第一行；再代入 z := z − v，得到第二行。",
-                "write out v := γv + h(z − γv) and collect the terms in v and z for the first row; "
-                "insert it into z := z − v for the second.",
+                "梯度在哪一点计算？把新的 v 用旧的 v 和 z 表示，两个系数就是第一行；新的 z 也一样。",
+                "at which point is the gradient taken? Write the new v in terms of the old v and z; "
+                "its coefficients are the first row. Then do the same for the new z.",
             ),
         ),
     ]
     return mistaken_function(np.ravel(matrices), made(true), mistakes) or right(
-        "它的行列式是 γ(1−h)，比重球法的 γ 小：前瞻使振荡衰减得更快。",
-        "its determinant is γ(1−h), less than the heavy ball's γ: looking ahead damps oscillations.",
+        "0 < h < 1 时，它的行列式 γ(1−h) 小于重球法的 γ，复根的绝对值也就更小：前瞻使振荡衰减得更快。",
+        "for 0 < h < 1 its determinant γ(1−h) is less than the heavy ball's γ, so complex roots are "
+        "smaller: looking ahead damps oscillations.",
     )
 
 
@@ -177,8 +178,8 @@ def end_of_the_cycle(answer):
         )
     if not abs(_last_of_heavy_ball(value)) < 1e-6:
         return wrong(
-            f"γ = {value:g} 更新 3000 次以后还在循环。",
-            f"with γ = {value:g} it still cycles after 3,000 updates.",
+            f"γ = {value:g} 更新 3000 次以后还没有收敛。",
+            f"with γ = {value:g} it has not converged after 3,000 updates.",
         )
     if value > 0.525:
         return wrong(
@@ -186,7 +187,7 @@ def end_of_the_cycle(answer):
             f"γ = {value:g} converges, but so does a smaller one.",
         )
     return right(
-        "γ 大到 0.52，循环就破了：收敛与否取决于具体的函数和参数，二次函数的公式在这里不作数。",
-        "from 0.52 on the cycle is broken. Whether the heavy ball converges here depends on details; "
-        "the formulas for quadratic functions do not tell.",
+        "γ = 0.52 时循环破了，可是并非从此都收敛：试试 γ = 0.9，又落进一个循环。二次函数的公式在这里不作数。",
+        "with γ = 0.52 the cycle is broken, but not for good: try γ = 0.9, where the heavy ball cycles "
+        "again. The formulas for quadratic functions do not tell.",
     )
