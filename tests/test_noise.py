@@ -55,7 +55,7 @@ def test_after_the_decay_the_old_velocity_carries_on():
 
 
 def test_the_floor_is_the_label_noise():
-    assert numbers(r": (\S+)", "floor")[0] == pytest.approx(0.01**2 / 2, rel=0.1)
+    assert numbers(r"solution: (\S+)", "floor")[0] == pytest.approx(0.01**2 / 2, rel=0.1)
 
 
 def test_the_excess_goes_as_one_over_the_batch_size_and_grows_tenfold_with_momentum():
