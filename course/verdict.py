@@ -5,6 +5,7 @@ import linecache
 import re
 import signal
 import threading
+import time
 import traceback
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,10 +88,6 @@ TIME_IS_UP = wrong(
 )
 
 
-def _raise_time_is_up(signum, frame):
-    raise TimeIsUpError
-
-
 def attempt(run, function):
     """Call `run()`, which calls the learner's `function`, for at most `SECONDS`.
 
@@ -109,10 +106,24 @@ def attempt(run, function):
         What `run` returned and None, or None and a `Verdict` that tells how it failed
         (`TIME_IS_UP` if it did not come to an end).
     """
+    latest = time.monotonic() + SECONDS + 1
+
+    def end_the_run(signum, frame):
+        # An exception in the middle of MXNet's own Python code may be lost, or leave an NDArray
+        # half made; so wait for the learner's code, but not for ever.
+        inside_mxnet = frame.f_globals.get("__name__", "").startswith("mxnet.")
+        if inside_mxnet and time.monotonic() < latest:
+            return
+        while frame:
+            if frame.f_code is run.__code__:
+                raise TimeIsUpError
+            frame = frame.f_back
+
     limited = threading.current_thread() is threading.main_thread()
     if limited:
-        before = signal.signal(signal.SIGALRM, _raise_time_is_up)
-        signal.setitimer(signal.ITIMER_REAL, SECONDS)
+        before = signal.signal(signal.SIGALRM, end_the_run)
+        # Again and again, in case the learner's code swallows the first.
+        signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.01)
     try:
         return run(), None
     except TimeIsUpError:

@@ -11,7 +11,7 @@ import urllib.request
 
 import nbformat
 import pytest
-from conftest import ROOT, read
+from common import ROOT, read
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)

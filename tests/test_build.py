@@ -6,7 +6,7 @@ import sys
 
 import nbformat
 import pytest
-from conftest import EDITIONS, ROOT, read
+from common import EDITIONS, ROOT, read
 
 from tools import build
 

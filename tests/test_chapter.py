@@ -6,7 +6,7 @@ import re
 import matplotlib as mpl
 import numpy as np
 import pytest
-from conftest import EDITIONS, ROOT, read
+from common import EDITIONS, ROOT, read
 from matplotlib import pyplot as plt
 
 CHAPTERS = {

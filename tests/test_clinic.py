@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import ROOT, read
+from common import ROOT, read
 from mxnet import nd
 
 from course import checks, update_rule

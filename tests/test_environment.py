@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 import yaml
-from conftest import ROOT
+from common import ROOT
 
 from tools import doctor, environment, launch
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import resvg_py
 import zxingcpp
-from conftest import ROOT
+from common import ROOT
 from PIL import Image
 
 IMG = ROOT / "img"

@@ -4,7 +4,7 @@ import math
 import re
 
 import pytest
-from conftest import outputs
+from common import outputs
 
 PRINTED = outputs("gd-sgd-scratch")
 FLOOR = 0.01**2 / 2

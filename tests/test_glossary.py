@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from conftest import ROOT, read
+from common import ROOT, read
 
 SOURCES = [
     path for path in sorted((ROOT / "notebooks/src").glob("*.ipynb")) if path.stem != "glossary"

@@ -5,7 +5,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from conftest import outputs
+from common import outputs
 
 from course import checks
 from course.checks.momentum_noise import _stationary_variance

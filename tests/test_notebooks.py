@@ -5,7 +5,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import EDITIONS, ROOT, name_of, notebooks, read
+from common import EDITIONS, ROOT, name_of, notebooks, read
 from PIL import Image
 
 from course.verdict import OPENINGS

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, read
+from common import ROOT, read
 
 CPUINFO = Path("/proc/cpuinfo")
 without_avx512 = pytest.mark.skipif(

@@ -7,7 +7,7 @@ public functions by name and by position.
 import shutil
 
 import nbformat
-from conftest import ROOT
+from common import ROOT
 from nbclient import NotebookClient
 
 CODE = """

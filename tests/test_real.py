@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import ROOT, outputs
+from common import ROOT, outputs
 from mxnet import nd
 
 from course import checks

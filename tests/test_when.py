@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from conftest import outputs
+from common import outputs
 
 from course import checks
 

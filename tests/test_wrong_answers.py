@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import ROOT, read
+from common import ROOT, read
 from mxnet import nd
 
 from course import checks
