@@ -303,7 +303,7 @@ class Hostile:
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "write your answer into answer first"),
+        (None, "write your answer into `answer` first"),
         ("6", "should be a number, got '6'"),
         ([6], "should be a number"),
         (math.nan, "should be a number"),
@@ -337,7 +337,7 @@ def test_final_velocity_right(answer):
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "write your answer into answer first"),
+        (None, "write your answer into `answer` first"),
         ("0.5", "should be a number"),
         (1, "that is the limit for f(x) = x²"),
         (0.25, "one step reaches the minimum"),
@@ -361,7 +361,7 @@ FEATURES = nd.array([[2], [-2], [2], [-2]])
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "write your answer into answer first"),
+        (None, "write your answer into `answer` first"),
         ([0.5], "should be a number"),
         (0, "a learning rate is positive"),
         (0.51, "with 0.51 the training diverges"),
@@ -382,7 +382,7 @@ def test_largest_learning_rate_right(answer):
 @pytest.mark.parametrize(
     ("prediction", "hint"),
     [
-        (None, "write your answer into prediction first"),
+        (None, "write your answer into `prediction` first"),
         ("bigger", "should be one of 'larger', 'smaller'; got 'bigger'"),
         (0.5, "should be one of 'larger', 'smaller'"),
         (nd.array([1, 2]), "should be one of 'larger', 'smaller'"),
@@ -403,8 +403,8 @@ def test_smaller_momentum_right(prediction):
 @pytest.mark.parametrize(
     ("answers", "hint"),
     [
-        ((None, 0.2), "write your answer into best_plain and best_momentum first"),
-        ((1.6, None), "write your answer into best_plain and best_momentum first"),
+        ((None, 0.2), "write your answer into `best_plain` and `best_momentum` first"),
+        ((1.6, None), "write your answer into `best_plain` and `best_momentum` first"),
         ((1.5, 0.2), "best_plain should be one of 0.1"),
         (("1.6", 0.2), "best_plain should be a number"),
         ((1.6, [0.2]), "best_momentum should be a number"),
@@ -438,7 +438,7 @@ def test_momentum_with_the_learning_rate_outside(capsys):
 @pytest.mark.parametrize(
     ("answers", "hint"),
     [
-        ((None, 1), "write your answer into inside_step and outside_step first"),
+        ((None, 1), "write your answer into `inside_step` and `outside_step` first"),
         (("2", 0.25), "inside_step should be a number"),
         ((2.05, Hostile()), "outside_step should be a number"),
         ((0.25, 2.05), "the two answers are swapped"),
@@ -462,7 +462,7 @@ def test_step_after_decay_right():
 @pytest.mark.parametrize(
     ("answer", "hint"),
     [
-        (None, "write your answer into answer first"),
+        (None, "write your answer into `answer` first"),
         ({}, "should be a number"),
         (0.05, "the average is slower"),
         (0.005, "the other way round"),

@@ -56,7 +56,7 @@ def test_momentum_gains_nothing_on_the_chapters_data():
 @pytest.mark.parametrize(
     ("answers", "hint"),
     [
-        ((None, 2), "write your answer into factor_plain and factor_momentum first"),
+        ((None, 2), "write your answer into `factor_plain` and `factor_momentum` first"),
         ((2, 4), "swapped"),
         ((16, 2), "factor_plain is not right"),
         ((4, 4), "that is gradient descent's"),

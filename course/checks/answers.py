@@ -20,7 +20,7 @@ def _number(answer):
 def _missing(answers):
     return unanswered(
         f"先把你的答案写进 {'、'.join(answers)}。",
-        f"write your answer into {' and '.join(answers)} first.",
+        f"write your answer into {' and '.join(f'`{name}`' for name in answers)} first.",
     )
 
 
