@@ -115,7 +115,10 @@ def page(lab, language):
 def kernel_is_ready(page):
     """Ask the server: the page shows "idle" before there is a kernel, and then runs nothing."""
     page.wait_for_timeout(500)
-    kernels = page.request.get(f"{page.url.partition('/lab')[0]}/api/kernels").json()
+    answer = page.request.get(f"{page.url.partition('/lab')[0]}/api/kernels")
+    if not answer.ok:  # the server is not ready either
+        return False
+    kernels = answer.json()
     return [(one["execution_state"], one["connections"]) for one in kernels] == [("idle", 1)]
 
 
