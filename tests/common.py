@@ -1,5 +1,6 @@
 """What several test files use."""
 
+import re
 from pathlib import Path
 
 import nbformat
@@ -31,3 +32,8 @@ def outputs(name):
         for cell in read(ROOT / f"notebooks/en/{name}.ipynb").cells
         if cell.cell_type == "code"
     }
+
+
+def numbers(pattern, text):
+    """Give the numbers that the pattern's group finds in a text."""
+    return [float(number) for number in re.findall(pattern, text)]

@@ -35,6 +35,9 @@ def test_every_batch_size_has_the_same_mean_and_larger_ones_less_spread():
     assert len(set(means)) == 1
     assert sorted(map(float, spreads), reverse=True) == [float(spread) for spread in spreads]
     assert float(spreads[-1]) == 0
+    # Roughly as one over the root of the batch size.
+    assert float(spreads[0]) / float(spreads[1]) == pytest.approx(10**0.5, rel=0.3)
+    assert float(spreads[1]) / float(spreads[2]) == pytest.approx(10**0.5, rel=0.3)
 
 
 @pytest.mark.parametrize("cell_id", ["run-1", "run-10", "run-1000"])

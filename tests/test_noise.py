@@ -1,20 +1,15 @@
 """`momentum-noise`: what it claims against what it computed, and the hints of its checks."""
 
 import math
-import re
 from itertools import pairwise
 
 import pytest
-from common import outputs
+from common import numbers, outputs
 
 from course import checks
 from course.checks.momentum_noise import _stationary_variance
 
 PRINTED = outputs("momentum-noise")
-
-
-def numbers(pattern, cell_id):
-    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
 
 
 def test_the_four_numbers_are_as_the_formulas_say_and_differ():
@@ -24,16 +19,16 @@ def test_the_four_numbers_are_as_the_formulas_say_and_differ():
 
 def test_the_simulated_variance_is_the_predicted_one():
     predicted, simulated = (
-        numbers("predicted ([\\d.]+)", "three"),
-        numbers(r"simulated ([\d.]+)", "three"),
+        numbers("predicted ([\\d.]+)", PRINTED["three"]),
+        numbers(r"simulated ([\d.]+)", PRINTED["three"]),
     )
     assert simulated == pytest.approx(predicted, rel=0.1)
     assert predicted == [0.05, 0.053, 0.005]
-    assert numbers(r"(\d+)%", "effective")[0] <= 10
+    assert numbers(r"(\d+)%", PRINTED["effective"])[0] <= 10
 
 
 def test_the_decaying_rate_ends_below_both_others():
-    large, small, decaying = numbers(r"after 400 (\S+)", "decay")
+    large, small, decaying = numbers(r"after 400 (\S+)", PRINTED["decay"])
     assert decaying < large / 5
     assert large < small
 
@@ -54,14 +49,18 @@ def test_after_the_decay_the_old_velocity_carries_on():
     assert xx > 2 * before
 
 
+def test_near_the_edge_of_gradient_descent_momentum_jitters_less():
+    assert _stationary_variance(0.19, 0.9, 1, 1) < _stationary_variance(1.9, 0, 1, 1) / 5
+
+
 def test_the_floor_is_the_label_noise():
-    assert numbers(r"solution: (\S+)", "floor")[0] == pytest.approx(0.01**2 / 2, rel=0.1)
+    assert numbers(r"solution: (\S+)", PRINTED["floor"])[0] == pytest.approx(0.01**2 / 2, rel=0.1)
 
 
 def test_the_excess_goes_as_one_over_the_batch_size_and_grows_tenfold_with_momentum():
-    momentum = numbers(r"momentum (\S+) \(", "excess")
-    plain = numbers(r"without momentum (\S+)", "excess")
-    predicted = numbers(r"predicted ([\d.e-]+)", "excess")
+    momentum = numbers(r"momentum (\S+) \(", PRINTED["excess"])
+    plain = numbers(r"without momentum (\S+)", PRINTED["excess"])
+    predicted = numbers(r"predicted ([\d.e-]+)", PRINTED["excess"])
     assert momentum == pytest.approx(predicted, rel=0.2)
     assert [a / b for a, b in pairwise(momentum)] == pytest.approx([4, 4], rel=0.25)
     assert [a / b for a, b in zip(momentum, plain)] == pytest.approx([10] * 3, rel=0.2)

@@ -6,17 +6,13 @@ import re
 
 import numpy as np
 import pytest
-from common import ROOT, outputs
+from common import ROOT, numbers, outputs
 from mxnet import nd
 
 from course import checks
 
 PRINTED = outputs("momentum-real")
 DIGITS = ROOT / "notebooks/data/digits.csv.gz"
-
-
-def numbers(pattern, cell_id):
-    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
 
 
 def test_the_digits_are_those_of_uci():
@@ -31,11 +27,11 @@ def test_the_digits_are_those_of_uci():
 
 
 def test_momentum_wants_a_smaller_learning_rate():
-    assert numbers(r"best learning rate ([\d.]+)", "tune") == [0.3, 0.1]
+    assert numbers(r"best learning rate ([\d.]+)", PRINTED["tune"]) == [0.3, 0.1]
 
 
 def test_with_momentum_the_held_out_accuracy_is_above_97_percent():
-    means = numbers(r"([\d.]+)% held out", "judge")
+    means = numbers(r"([\d.]+)% held out", PRINTED["judge"])
     assert means[1] > 97
     # Slightly above 10 epochs without momentum; 20 epochs about make up for it.
     assert means[0] < means[1] < means[0] + 1
@@ -43,21 +39,21 @@ def test_with_momentum_the_held_out_accuracy_is_above_97_percent():
 
 
 def test_part_by_part_momentum_is_better_on_some_and_not_on_others():
-    gains = numbers(r"([+-]\d+\.\d)", "judge")
+    gains = numbers(r"([+-]\d+\.\d)", PRINTED["judge"])
     assert len(gains) == 5
     assert max(gains) > 0
     assert min(gains) <= 0
 
 
 def test_twice_the_epochs_leave_a_training_loss_about_twice_as_high():
-    _, momentum, longer = numbers(r"finally ([\d.]+)", "curves")
+    _, momentum, longer = numbers(r"finally ([\d.]+)", PRINTED["curves"])
     assert longer / momentum == pytest.approx(2, rel=0.35)
 
 
 def test_with_momentum_the_training_loss_falls_faster_and_ends_lower():
-    plain, momentum, longer = numbers(r"epoch (\d+),", "curves")
+    plain, momentum, longer = numbers(r"epoch (\d+),", PRINTED["curves"])
     assert momentum < min(plain, longer)
-    plain, momentum, longer = numbers(r"finally ([\d.]+)", "curves")
+    plain, momentum, longer = numbers(r"finally ([\d.]+)", PRINTED["curves"])
     assert momentum < plain / 2
     assert momentum < longer < plain
 

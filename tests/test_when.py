@@ -1,55 +1,50 @@
 """`momentum-when`: what it claims against what it computed, and the hints of its checks."""
 
-import re
 
 import numpy as np
 import pytest
-from common import outputs
+from common import numbers, outputs
 
 from course import checks
 
 PRINTED = outputs("momentum-when")
 
 
-def numbers(pattern, cell_id):
-    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
-
-
 def test_a_column_is_a_run_on_the_raw_data():
-    raw, column = numbers(r"\d\.\de-\d+", "proof")
+    raw, column = numbers(r"\d\.\de-\d+", PRINTED["proof"])
     assert raw == column
 
 
 def test_the_stability_edge_agrees_with_where_the_runs_diverge():
-    (share,) = numbers(r"([\d.]+)%", "agree")
+    (share,) = numbers(r"([\d.]+)%", PRINTED["agree"])
     assert share >= 99
 
 
 def test_momentum_needs_far_fewer_updates_on_the_scaled_data():
     for cell_id in ("fair", "noisy-fair"):
-        plain, momentum = numbers(r"(\d+) updates", cell_id)
+        plain, momentum = numbers(r"(\d+) updates", PRINTED[cell_id])
         assert momentum < plain / 4
 
 
 def test_noise_shrinks_the_region_the_more_the_larger_gamma():
-    fractions = numbers(r"([\d.]+) of the edge", "shrink")
+    fractions = numbers(r"([\d.]+) of the edge", PRINTED["shrink"])
     assert fractions == sorted(fractions, reverse=True)
     assert fractions[0] < 0.9
 
 
 def test_the_updates_grow_with_the_condition_number_as_the_text_says():
-    plain = numbers(r"(\d+) without", "kappa")
-    tuned = numbers(r"(\d+) with\n", "kappa")
+    plain = numbers(r"(\d+) without", PRINTED["kappa"])
+    tuned = numbers(r"(\d+) with\n", PRINTED["kappa"])
     assert plain == [69, 691, 6908, 69078]
     assert tuned == [27, 93, 315, 1056]
-    assert numbers(r"slope ([\d.]+)", "slopes") == pytest.approx([1, 0.5], abs=0.05)
+    assert numbers(r"slope ([\d.]+)", PRINTED["slopes"]) == pytest.approx([1, 0.5], abs=0.05)
     assert plain[3] / plain[1] == pytest.approx(100, rel=0.05)
     assert tuned[3] / tuned[1] == pytest.approx(11, rel=0.05)
 
 
 def test_momentum_gains_nothing_on_the_chapters_data():
-    assert numbers(r"(\d+) updates", "isotropic") == [2, 2]
-    plain, momentum = numbers(r"(\d+) updates", "isotropic-noise")
+    assert numbers(r"(\d+) updates", PRINTED["isotropic"]) == [2, 2]
+    plain, momentum = numbers(r"(\d+) updates", PRINTED["isotropic-noise"])
     assert plain == momentum
 
 

@@ -4,15 +4,11 @@ import re
 
 import numpy as np
 import pytest
-from common import outputs
+from common import numbers, outputs
 
 from course import checks
 
 PRINTED = outputs("momentum-why")
-
-
-def numbers(pattern, cell_id):
-    return [float(number) for number in re.findall(pattern, PRINTED[cell_id])]
 
 
 def test_momentum_falls_apart_in_the_eigenbasis():
@@ -31,14 +27,14 @@ def test_the_predicted_rates_are_those_measured():
 
 
 def test_it_converges_up_to_the_stability_edge():
-    errors = numbers(r"updates (\S+)", "beyond")
+    errors = numbers(r"updates (\S+)", PRINTED["beyond"])
     assert [error < 1 for error in errors] == [False, True, True, False]
 
 
 def test_critical_damping_is_fastest():
-    over, critical, under = numbers(r"rate ([\d.]+)", "phase")
+    over, critical, under = numbers(r"rate ([\d.]+)", PRINTED["phase"])
     assert critical < min(over, under)
-    over, critical, under = numbers(r"updates (\S+)", "phase")
+    over, critical, under = numbers(r"updates (\S+)", PRINTED["phase"])
     assert critical < 1e-3 * min(over, under)
 
 
@@ -47,24 +43,24 @@ def test_the_best_pair_is_polyaks():
         "plain: eta 0.476, rate 0.905",
         "momentum: eta 0.668, gamma 0.403, rate 0.635",
     ]
-    assert numbers(r"eta ([\d.]+)", "best")[2] == pytest.approx(0.668, abs=0.01)
-    assert numbers(r"gamma ([\d.]+)", "best")[1] == pytest.approx(0.403, abs=0.01)
-    assert numbers(r"rate ([\d.]+)", "best")[2] == pytest.approx(0.635, abs=0.01)
+    assert numbers(r"eta ([\d.]+)", PRINTED["best"])[2] == pytest.approx(0.668, abs=0.01)
+    assert numbers(r"gamma ([\d.]+)", PRINTED["best"])[1] == pytest.approx(0.403, abs=0.01)
+    assert numbers(r"rate ([\d.]+)", PRINTED["best"])[2] == pytest.approx(0.635, abs=0.01)
 
 
 def test_nesterov_lies_between_gradient_descent_and_the_heavy_ball_at_its_best():
-    plain, nesterov, ball = numbers(r"updates (\S+)", "nesterov")
+    plain, nesterov, ball = numbers(r"updates (\S+)", PRINTED["nesterov"])
     assert 100 * ball < nesterov < plain / 10
-    rate = numbers(r"rate of Nesterov: (\S+)", "nesterov")[0]
+    rate = numbers(r"rate of Nesterov: (\S+)", PRINTED["nesterov"])[0]
     h, mom = 1 / 20, (20**0.5 - 1) / (20**0.5 + 1)  # the flat direction; the steep one has h = 1
     assert abs(np.linalg.eigvals(ahead(h, mom))).max() == pytest.approx(rate, abs=1e-3)
 
 
 def test_the_heavy_ball_cycles_and_nesterov_does_not():
-    ball = numbers(r"-?\d\.\d{4}", "cycle")
+    ball = numbers(r"-?\d\.\d{4}", PRINTED["cycle"])
     assert ball[:3] == ball[3:]
     assert set(ball) == {2.1159, 0.6465, -1.8024}
-    assert abs(numbers(r"last: (\S+)", "cycle")[0]) < 1e-12
+    assert abs(numbers(r"last: (\S+)", PRINTED["cycle"])[0]) < 1e-12
 
 
 @pytest.mark.parametrize(

@@ -115,7 +115,7 @@ def mistaken_function(values, expected, mistakes):
         What the learner's function returned for each case, and what it should have.
     mistakes : list of (sequence of float, (str, str))
         What a mistake leads to for each case, with its sentence in each language; the last
-        one's sequence may be None: it holds for everything else.
+        one's sequence is None: it holds for everything else.
     """
     if _alike(values, expected):
         return None
