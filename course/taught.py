@@ -3,6 +3,11 @@
 Built by tools/build.py from the cells whose metadata says `export`; change the notebook instead.
 """
 
+import numpy as np
+import utils
+from mxnet import gluon
+from mxnet import nd
+
 
 # Taught in gd-sgd-scratch.
 def sgd(params, lr, batch_size):
@@ -36,3 +41,185 @@ def convert_lr(lr, mom, source, target, dampening=0):
         if name not in factor:
             raise ValueError(f"a form must be one of {', '.join(factor)}; got {name!r}")
     return lr * factor[source] / factor[target]
+
+
+# Taught in momentum-fast.
+def squared_gradient(F, features, labels, w, b):
+    error = F.broadcast_add(F.dot(features, w), b) - labels
+    return [F.dot(features, error, transpose_a=True), F.sum(error, axis=0)]
+
+
+# Taught in momentum-fast.
+class Epoch(gluon.HybridBlock):
+    """An epoch of minibatch SGD with momentum as one operator.
+
+    ``gradient(F, features, labels, *params)`` gives the gradients of the loss summed over a
+    minibatch, a list in the order of the parameters.
+    """
+
+    def __init__(self, gradient):
+        super().__init__()
+        self.gradient = gradient
+        self.hybridize()
+
+    def hybrid_forward(self, F, features, labels, lr, mom, *state):
+        def update(minibatch, state):
+            params, vs = state[: len(state) // 2], state[len(state) // 2 :]
+            grads = self.gradient(F, *minibatch, *params)
+            vs = [F.broadcast_mul(mom, v) + F.broadcast_mul(lr, grad) for v, grad in zip(vs, grads)]
+            params = [param - v for param, v in zip(params, vs)]
+            return params, params + vs
+
+        return F.contrib.foreach(update, [features, labels], list(state))
+
+
+# Taught in momentum-fast.
+def in_minibatches(array, batch_size):
+    """Split an array into (k, batch_size, ...), and (1, rest, ...) if the last one is short."""
+    full = len(array) - len(array) % batch_size
+    pieces = []
+    if full:
+        pieces.append(array[:full].reshape((-1, batch_size, *array.shape[1:])))
+    if full < len(array):
+        pieces.append(array[full:].expand_dims(axis=0))
+    return pieces
+
+
+# Taught in momentum-fast.
+def train_compiled(epoch, params, X, y, batch_size, lrs, mom):
+    """Train for an epoch at each of `lrs`; give the values of each parameter, oldest first.
+
+    `epoch` is an `Epoch`; the values before the first and after every update form one array for
+    each of `params`, along its first axis. The last minibatch of an epoch may be short.
+    """
+
+    def scalar(value):
+        return nd.array([value], dtype=X.dtype)
+
+    state = [*params, *(nd.zeros_like(param) for param in params)]
+    history = [[param.expand_dims(axis=0)] for param in params]
+    for lr in lrs:
+        ((features, labels),) = utils.data_iter(len(X), len(X), X, y)
+        labels = labels.reshape((len(y), -1))
+        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
+        for features, labels in pieces:
+            size = features.shape[1]
+            updated, state = epoch(features, labels, scalar(lr / size), scalar(mom), *state)
+            for values, new in zip(history, updated):
+                values.append(new)
+    return [nd.concat(*values, dim=0) for values in history]
+
+
+# Taught in momentum-fast.
+class Products(gluon.HybridBlock):
+    """Multiply a vector by one matrix after the other; give every result, and the last."""
+
+    def hybrid_forward(self, F, matrices, vector):
+        def multiply(matrix, vector):
+            vector = F.dot(matrix, vector)
+            return vector, vector
+
+        return F.contrib.foreach(multiply, matrices, vector)
+
+
+# Taught in momentum-fast.
+def with_ones(X):
+    return nd.concat(X, nd.ones((len(X), 1), dtype=X.dtype), dim=1)
+
+
+# Taught in momentum-fast.
+def normal_equations(features, labels):
+    """Give H and c of each minibatch, of shapes (k, d, d) and (k, d, 1)."""
+    size = features.shape[1]
+    H = nd.batch_dot(features, features, transpose_a=True) / size
+    c = nd.batch_dot(features, labels, transpose_a=True) / size
+    return H, c
+
+
+# Taught in momentum-fast.
+def update_matrices(H, c, lr, mom):
+    """Give the matrix of each update of weights, velocity and 1, shape (k, 2d + 1, 2d + 1)."""
+    one = nd.zeros_like(H) + nd.eye(H.shape[1], dtype=H.dtype)
+    nothing = nd.zeros_like(c).swapaxes(1, 2)
+    return nd.concat(
+        nd.concat(one - lr * H, -mom * one, lr * c, dim=2),
+        nd.concat(lr * H, mom * one, -lr * c, dim=2),
+        nd.concat(nothing, nothing, nd.ones_like(c[:, :1]), dim=2),
+        dim=1,
+    )
+
+
+# Taught in momentum-fast.
+def train_least_squares(products, params, X, y, batch_size, lrs, mom):
+    """Train linear regression for an epoch at each of `lrs`, started from `params`, w and b.
+
+    `products` is a `Products`. Gives the weights, with the bias as the last of them, before the
+    first and after every update, shape (updates + 1, d + 1).
+    """
+    w, b = params
+    weights = nd.concat(w, b.reshape((1, 1)), dim=0)
+    state = nd.concat(weights, nd.zeros_like(weights), nd.ones_like(b).reshape((1, 1)), dim=0)
+    history = [state.expand_dims(axis=0)]
+    extended = with_ones(X)
+    for lr in lrs:
+        ((features, labels),) = utils.data_iter(len(X), len(X), extended, y)
+        labels = labels.reshape((-1, 1))
+        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
+        for features, labels in pieces:
+            matrices = update_matrices(*normal_equations(features, labels), lr, mom)
+            states, state = products(matrices, state)
+            history.append(states)
+    return nd.concat(*history, dim=0)[:, : len(weights), 0]
+
+
+# Taught in momentum-fast.
+class Columns(gluon.HybridBlock):
+    """An epoch of least squares for many runs at once, a column each; give W after each update."""
+
+    def hybrid_forward(self, F, H, c, lr, mom, W, V):
+        def update(minibatch, state):
+            H, c = minibatch
+            W, V = state
+            gradient = F.broadcast_sub(F.dot(H, W), c)
+            V = F.broadcast_mul(mom, V) + F.broadcast_mul(lr, gradient)
+            W = W - V
+            return W, [W, V]
+
+        return F.contrib.foreach(update, [H, c], [W, V])
+
+
+# Taught in momentum-fast.
+def train_columns(columns, params, X, y, batch_size, lrs, moms):
+    """Train linear regression with many settings at once, all started from `params`, w and b.
+
+    `columns` is a `Columns`; each of `lrs` is an epoch's row of learning rates, and `moms` the row
+    of momentum parameters, shape (1, runs). Gives the weights, bias last, before the first and
+    after every update, shape (updates + 1, runs, d + 1).
+    """
+    w, b = params
+    weights = nd.concat(w, b.reshape((1, 1)), dim=0)
+    W = nd.broadcast_axis(weights, axis=1, size=moms.size)
+    state = [W, nd.zeros_like(W)]
+    history = [W.expand_dims(axis=0)]
+    extended = with_ones(X)
+    for lr in lrs:
+        ((features, labels),) = utils.data_iter(len(X), len(X), extended, y)
+        labels = labels.reshape((-1, 1))
+        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
+        for features, labels in pieces:
+            updated, state = columns(*normal_equations(features, labels), lr, moms, *state)
+            history.append(updated)
+    return nd.concat(*history, dim=0).swapaxes(1, 2)
+
+
+# Taught in momentum-fast.
+def quadratic_losses(X, y, weights):
+    """Give the mean squared loss of each set of weights, bias last: (..., d + 1) to (...)."""
+    A = with_ones(X).asnumpy().astype("float64")
+    labels = y.asnumpy().ravel().astype("float64")
+    H = A.T @ A / len(A)
+    best = np.linalg.lstsq(H, A.T @ labels / len(A), rcond=None)[0]
+    smallest = ((A @ best - labels) ** 2).mean() / 2
+    distance = weights - nd.array(best, dtype=weights.dtype)
+    gradient = nd.dot(distance, nd.array(H, dtype=weights.dtype))
+    return (distance * gradient).sum(axis=-1) / 2 + smallest

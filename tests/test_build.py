@@ -227,7 +227,7 @@ def test_taught_holds_the_exported_functions_with_just_their_imports():
 def test_an_export_that_cannot_stand_alone_is_refused():
     with pytest.raises(build.SourceError, match="a: an exported function needs lr"):
         build.taught({"a": exporting("lr = 1\n\ndef f():\n    return lr", "f")})
-    with pytest.raises(build.SourceError, match="defines the function g"):
+    with pytest.raises(build.SourceError, match="a: no cell with that export defines g"):
         build.taught({"a": exporting("def f():\n    pass", "g")})
     twice = exporting("def f():\n    pass", "f")
     with pytest.raises(build.SourceError, match="b and a both export f"):

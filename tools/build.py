@@ -320,9 +320,9 @@ def _import_order(line):
 
 def _definition(name, tree, code, wanted):
     for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name == wanted:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == wanted:
             return ast.get_source_segment(code, node)
-    raise SourceError(f"{name}: no cell with that export defines the function {wanted}")
+    raise SourceError(f"{name}: no cell with that export defines {wanted}")
 
 
 def _free_names(code):

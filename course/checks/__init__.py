@@ -5,6 +5,7 @@ A module for each notebook; notebooks call them all as `checks.NAME`.
 
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
 from course.checks.momentum_clinic import forgotten_batch_size, is_healthy, patient
+from course.checks.momentum_fast import backward_operators, log_cosh_gradient, multiplications
 from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
 from course.checks.momentum_noise import doubled_variance, same_noise, smallest_batch
 from course.checks.momentum_real import best_lr_heavy, recall, untrained_loss
@@ -19,6 +20,7 @@ from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_
 
 __all__ = [
     "average_learning_rate",
+    "backward_operators",
     "best_lr_heavy",
     "best_momentum",
     "complex_rate",
@@ -30,6 +32,8 @@ __all__ = [
     "forgotten_batch_size",
     "is_healthy",
     "largest_learning_rate",
+    "log_cosh_gradient",
+    "multiplications",
     "nesterov_matrix",
     "outside_momentum",
     "patient",

@@ -1,0 +1,284 @@
+"""Time each case and its rival in turn, in one run on one machine: `python benchmarks/run.py`.
+
+Prints a table of medians and ratios; `--json FILE` writes it as a list, `--only WORD` takes the
+rows with this word. Rows with PyTorch appear when PyTorch is installed: README.md says how.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from importlib.metadata import distribution
+from importlib.util import find_spec
+from pathlib import Path
+
+import cases
+import psutil
+import pyperf
+from jupyter_client.manager import start_new_kernel
+from packaging.requirements import Requirement
+
+MB = 1e6
+ROWS_TIMED = 200_000  # of gluon's epoch: the whole of 10 million would take hours
+LOADERS = {"naive": "(b) Python list", "gluon": "gluon DataLoader", "torch": "PyTorch DataLoader"}
+
+
+@dataclass
+class Side:
+    """One side of a comparison: a case of cases.py, whose time is divided by `parts`."""
+
+    name: str
+    case: str
+    parts: float = 1
+
+
+@dataclass
+class Row:
+    """A case, its rival, and how many times the rival's time or memory is the goal."""
+
+    ours: Side
+    rival: Side
+    goal: float | None = None
+    rounds: int = 5
+    options: tuple = ("--values=3", "--warmups=1")
+
+    @property
+    def needs_torch(self):
+        """Tell whether the rival is PyTorch."""
+        return "torch" in self.rival.case
+
+
+def epoch_side(kind, rows, batch_size):
+    """Give the side that iterates over an epoch; gluon only over a part, scaled up."""
+    sizes = f"{rows:,} rows by {batch_size}"
+    name, case = (
+        f"{LOADERS.get(kind, '(f) data_iter')}, {sizes}",
+        f"epoch {kind} {rows} {batch_size}",
+    )
+    if kind == "gluon" and rows > ROWS_TIMED:
+        return Side(f"{name} (scaled)", f"{case} {ROWS_TIMED // batch_size}", ROWS_TIMED / rows)
+    return Side(name, case)
+
+
+def epoch_row(kind, rows, batch_size):
+    """Give the comparison of an epoch of `data_iter` with one of the `LOADERS`."""
+    largest = rows == 10**7
+    goal = 0.1 if largest and kind != "gluon" else None
+    sides = epoch_side("course", rows, batch_size), epoch_side(kind, rows, batch_size)
+    return Row(*sides, goal, rounds=2 if largest else 3, options=("--values=1", "--warmups=0"))
+
+
+ORIGINAL = Side("(a) the chapter's optimize", "chapter")
+TORCH = Side("(d) PyTorch eager", "chapter, torch")
+ROWS = [
+    Row(ORIGINAL, Side("(b) written naively", "chapter, naively"), 0.5),
+    Row(ORIGINAL, TORCH),
+    Row(Side("fused update", "chapter, fused update"), TORCH),
+    Row(Side("(c1) compiled epoch", "chapter, compiled epoch"), TORCH, 1.0),
+    Row(Side("(c2) a matrix an update", "chapter, a matrix an update"), TORCH, 0.5),
+    Row(
+        Side("(e) one of 4,096 settings at once", "4,096 settings", cases.SETTINGS),
+        Side("(d) one of 64 settings in turn", "64 settings, torch", cases.RIVAL_SETTINGS),
+        1 / 150,
+    ),
+    *(
+        epoch_row(kind, rows, batch_size)
+        for batch_size, powers in ((1000, (4, 5, 6, 7)), (10, (4, 5, 6)))
+        for rows in (10**power for power in powers)
+        for kind in LOADERS
+    ),
+    Row(
+        Side("(g) kernel start to last output", "notebook"),
+        Side("(g) on PyTorch", "notebook, torch"),
+        1.0,
+        options=("--values=1", "--warmups=0"),
+    ),
+    Row(Side("(h) import mxnet", "import mxnet"), Side("(h) import torch", "import torch")),
+]
+
+
+def timed(side, options):
+    """Run a case in a process of its own; give pyperf's benchmark of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        output = Path(folder, "benchmark.json")
+        subprocess.run(
+            [
+                *(sys.executable, "-W", "ignore", cases.__file__, "--case", side.case),
+                *("--quiet", "--copy-env", "--output", str(output), *options),
+            ],
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
+        return pyperf.Benchmark.load(str(output))
+
+
+def compare(row):
+    """Time both sides of a row in turn; give what `--json` writes of it."""
+    benchmarks = [None, None]
+    for _ in range(row.rounds):
+        for i, side in enumerate((row.ours, row.rival)):
+            new = timed(side, row.options)
+            if benchmarks[i]:
+                benchmarks[i].add_runs(new)
+            else:
+                benchmarks[i] = new
+    ours, rival = (
+        benchmark.median() / side.parts
+        for benchmark, side in zip(benchmarks, (row.ours, row.rival))
+    )
+    return result(row.ours.name, row.rival.name, ours, rival, row.goal)
+
+
+def result(name, rival, ours, theirs, goal=None, *, seconds=True):
+    """Make an entry of the table; quantities that are no times stand in it only as a ratio."""
+    ratio = ours / theirs
+    return {
+        "name": name,
+        "median_s": ours if seconds else None,
+        "rival": rival,
+        "rival_median_s": theirs if seconds else None,
+        "ratio": ratio,
+        "goal": goal,
+        "met": None if goal is None else ratio <= goal,
+    }
+
+
+# What is not timed
+
+
+def peak_memory(case):
+    """Run a case once in a process of its own; give the bytes that it takes at its peak."""
+    command = [sys.executable, "-W", "ignore", cases.__file__, "--peak-memory", "--case", case]
+    return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+def peak_rows(has_torch):
+    """Yield the peak memory of an epoch over ten million rows, as a multiple of the data's."""
+    size = 10**7
+    data_bytes = 4 * size * 3
+    for kind, loader in [("course", "(f) data_iter"), *LOADERS.items()]:
+        if kind == "gluon" or (kind == "torch" and not has_torch):
+            continue  # gluon's epoch would take hours
+        peak = peak_memory(f"epoch {kind} {size} 1000")
+        goal = 2.5 if kind == "course" else None
+        name = f"{loader}, {size:,} rows by 1000: peak memory, {peak / MB:.0f} MB"
+        yield result(
+            name, f"the data, {data_bytes / MB:.0f} MB", peak, data_bytes, goal, seconds=False
+        )
+
+
+def size_on_disk(*names):
+    """Give the bytes of the installed packages `names` and of all that they need."""
+    found, wanted = {}, set(names)
+    while wanted - set(found):
+        name = (wanted - set(found)).pop()
+        installed = distribution(name)
+        found[name] = sum(
+            path.stat().st_size
+            for path in map(installed.locate_file, installed.files or ())
+            if path.is_file()
+        )
+        for text in installed.requires or ():
+            needed = Requirement(text)
+            if needed.marker is None or needed.marker.evaluate({"extra": ""}):
+                wanted.add(needed.name.lower().replace("_", "-"))
+    return sum(found.values())
+
+
+def idle_kernel(code):
+    """Start a kernel, run `code` in it; give the bytes that its process then holds."""
+    manager, client = start_new_kernel(kernel_name="python3", extra_arguments=["--log-level=ERROR"])
+    try:
+        client.execute_interactive(code, timeout=60)
+        return psutil.Process(manager.provisioner.pid).memory_info().rss
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+
+
+def footprint_rows():
+    """Yield the size of the environment and the memory of an idle kernel, against PyTorch's."""
+    rest = ("numpy", "matplotlib", "jupyter", "nbval", "jupyterlab-language-pack-zh-CN")
+    for what, ours, theirs in (
+        ("environment", size_on_disk("mxnet", *rest), size_on_disk("torch", *rest)),
+        (
+            "idle kernel",
+            idle_kernel("from mxnet import nd; nd.ones(1).asnumpy()"),
+            idle_kernel("import torch; torch.ones(1).numpy()"),
+        ),
+    ):
+        name, rival = f"(h) {what}, {ours / MB:.0f} MB", f"with PyTorch, {theirs / MB:.0f} MB"
+        yield result(name, rival, ours, theirs, seconds=False)
+
+
+# The command
+
+
+def shown(entry):
+    """Give a line of the table."""
+    times = [
+        f"{1000 * entry[key]:,.3g} ms" if entry[key] else ""
+        for key in ("median_s", "rival_median_s")
+    ]
+    goal = "" if entry["goal"] is None else f"≤ {entry['goal']:.3g}"
+    met = {None: "", True: "met", False: "MISSED"}[entry["met"]]
+    columns = (
+        entry["name"],
+        times[0],
+        entry["rival"],
+        times[1],
+        f"{entry['ratio']:.3g}",
+        goal,
+        met,
+    )
+    return "| " + " | ".join(columns) + " |"
+
+
+def main():
+    """Run the command; give its exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", metavar="FILE", type=Path, help="write the table as JSON, too")
+    parser.add_argument("--only", metavar="WORD", default="", help="the rows whose text holds WORD")
+    parser.add_argument(
+        "--rounds", metavar="N", type=int, help="runs of each side (default: 2 to 5)"
+    )
+    options = parser.parse_args()
+    has_torch = find_spec("torch") is not None
+
+    print("deviation from the chapter's run on the same minibatches:", flush=True)
+    for name, (loss, parameter) in cases.deviations().items():
+        print(f"  {name}: losses {loss:.0e} relative, parameters {parameter:.0e}")
+        if max(loss, parameter) > 1e-3:
+            print(f"{name} does not end where the chapter does", file=sys.stderr)
+            return 1
+    print("\n| case | median | rival | median | ratio | goal | |\n|---|---|---|---|---|---|---|")
+
+    def entries():
+        for row in ROWS:
+            if options.only in f"{row.ours.name} {row.rival.name}":
+                if row.needs_torch and not has_torch:
+                    continue
+                row.rounds = options.rounds or row.rounds
+                yield compare(row)
+        if options.only in "memory":
+            yield from peak_rows(has_torch)
+        if options.only in "footprint" and has_torch:
+            yield from footprint_rows()
+
+    table = []
+    for entry in entries():
+        table.append(entry)
+        print(shown(entry), flush=True)
+    if not has_torch:
+        print(
+            "\nPyTorch is not installed, so its rows are missing; README.md says how to add them."
+        )
+    if options.json:
+        options.json.write_text(json.dumps(table, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""The checks of `momentum-fast`."""
+
+import mxnet as mx
+import numpy as np
+from mxnet import autograd, nd
+
+from course.checks.answers import mistaken, mistaken_function, numbers, results
+from course.verdict import attempt, check, right, wrong
+
+
+@check
+def multiplications(from_data, from_hessian):
+    """Check the multiplications for a gradient with 100 features, minibatches of 10."""
+    values, fault = numbers(from_data=from_data, from_hessian=from_hessian)
+    if fault:
+        return fault
+    data, H = values
+    if (data, H) == (10_000, 2000):
+        return wrong("两个答案正好对调了。", "the two answers are swapped.")
+    if data != 2000:
+        return mistaken(
+            data,
+            {
+                1000: (
+                    "from_data 只算了一个乘积；残差算好之后，还要左乘 Xᵀ。",
+                    "from_data counts one of the two products; once the errors are known, "
+                    "they are multiplied by Xᵀ.",
+                ),
+                20: (
+                    "from_data 是每个特征的次数；一共有 100 个特征。",
+                    "from_data counts one feature; there are 100.",
+                ),
+                200: (
+                    "from_data 是每个样本的次数；小批量里有 10 个样本。",
+                    "from_data counts one example; the minibatch holds 10.",
+                ),
+            },
+        ) or wrong(
+            "from_data 不对：X 的形状是 (10, 100)，w 的形状是 (100, 1)；两个乘积各要多少次乘法？",
+            "from_data is not right. X has shape (10, 100) and w has shape (100, 1): "
+            "how many multiplications does each of the two products take?",
+        )
+    if H != 10_000:
+        return wrong(
+            "from_hessian 不对：H 的形状是 (100, 100)，与小批量的大小无关。",
+            "from_hessian is not right. H has shape (100, 100), whatever the batch size.",
+        )
+    return right(
+        "2Bd = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 Bd² 次。",
+        "2Bd = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper, "
+        "and making H takes another Bd².",
+    )
+
+
+def _cases():
+    """Give arguments of a gradient, at random: two numbers of features and of examples."""
+    for size, d in ((6, 3), (9, 2)):
+        yield [nd.random.normal(shape=shape) for shape in ((size, d), (size, 1), (d, 1), (1,))]
+
+
+def _gradients(features, labels, w, b):
+    """Give the gradients of the summed log cosh loss, by autograd."""
+    with autograd.record():
+        for param in (w, b):
+            param.attach_grad()
+        loss = nd.log(nd.cosh(nd.dot(features, w) + b - labels))
+    loss.backward()
+    return [w.grad, b.grad]
+
+
+def _flat(gradients):
+    return np.concatenate([one.asnumpy().ravel() for one in gradients]).tolist()
+
+
+@check
+def log_cosh_gradient(function):
+    """Check a learner's gradient of the log cosh loss, summed over a minibatch."""
+    cases = list(_cases())
+    returned, fault = results(
+        function,
+        [(nd, *(array.copy() for array in case)) for case in cases],
+        lambda value: (
+            value
+            if isinstance(value, (list, tuple))
+            and len(value) == 2
+            and all(isinstance(one, nd.NDArray) for one in value)
+            else None
+        ),
+    )
+    if fault:
+        return fault
+    for (_, _, *params), gradients in zip(cases, returned):
+        for name, param, gradient in zip("wb", params, gradients):
+            if gradient.shape != param.shape:
+                return wrong(
+                    f"{name} 的梯度形状应当与 {name} 相同，是 {param.shape}，你给出的是 {gradient.shape}。",
+                    f"the gradient of {name} should have the shape of {name}, {param.shape}; "
+                    f"yours has {gradient.shape}.",
+                )
+
+    def lead_to(change):
+        return [number for case in cases for number in _flat(change(*case))]
+
+    def errors(features, labels, w, b):
+        return nd.dot(features, w) + b - labels
+
+    def of_slope(slope, features):
+        return [nd.dot(features, slope, transpose_a=True), slope.sum(axis=0)]
+
+    expected = lead_to(_gradients)
+    mistakes = [
+        (
+            lead_to(lambda X, y, w, b: of_slope(errors(X, y, w, b), X)),
+            (
+                "这是平方损失的梯度，漏了 tanh。",
+                "this is the squared loss's gradient; tanh is missing.",
+            ),
+        ),
+        (
+            lead_to(lambda *case: [one / len(case[0]) for one in _gradients(*case)]),
+            (
+                "要的是损失之和的梯度，不是平均，不要除以样本数。",
+                "it should be the gradient of the sum, not of the mean: do not divide by the number of "
+                "examples.",
+            ),
+        ),
+        (
+            lead_to(lambda *case: [-one for one in _gradients(*case)]),
+            (
+                "符号反了：误差是预测减去标签。",
+                "the sign is turned: the error is the prediction minus the label.",
+            ),
+        ),
+        (
+            lead_to(lambda X, y, w, b: of_slope(nd.log(nd.cosh(errors(X, y, w, b))), X)),
+            (
+                "这里用的是损失本身；链式法则要的是它的导数 tanh。",
+                "this uses the loss itself; the chain rule wants its derivative, tanh.",
+            ),
+        ),
+        (
+            None,
+            (
+                "与 autograd 算出的梯度不同。先求每个样本的 tanh(ŷ − y)："
+                "w 的梯度是 Xᵀ 乘以它，b 的梯度是它的和。",
+                "it differs from what autograd gives. Take tanh(ŷ − y) of each example: w's gradient is Xᵀ "
+                "times it, b's is its sum.",
+            ),
+        ),
+    ]
+    fault = mistaken_function(lead_to(lambda *case: returned.pop(0)), expected, mistakes)
+    if fault:
+        return fault
+    symbols = [mx.sym.var(name) for name in ("features", "labels", "w", "b")]
+    _, fault = attempt(lambda: mx.sym.Group(function(mx.sym, *symbols)), function)
+    if fault:
+        return wrong(
+            "数值是对的，但函数不能编译：编译时 F 是 mx.sym，"
+            "所以每个算子都要从 F 里取，不要用 nd.，也不要用 NDArray 自己的方法。",
+            "the numbers are right, but the function cannot be compiled: then F is mx.sym, so take every "
+            "operator from F., none from nd. and no method of an NDArray.",
+        )
+    return right(
+        "与 autograd 的结果一致，也可以编译。",
+        "it agrees with autograd, and it can be compiled.",
+    )
+
+
+@check
+def backward_operators(answer):
+    """Check how many operators differentiating the squared loss of linear regression adds."""
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    return mistaken(
+        value,
+        {
+            5: (
+                "这是前向计算的算子数。",
+                "that is the number for the forward pass.",
+            ),
+            11: (
+                "这是前向与反向合起来的算子数，要的是差。",
+                "that is forward and backward together; the difference is asked for.",
+            ),
+            1: (
+                "这是 Python 吩咐的次数之差；算子数是 count_operators 返回的第二个数。",
+                "that is the difference in calls from Python; the operators are the second number that "
+                "count_operators returns.",
+            ),
+        },
+    ) or (
+        right(
+            "前向 5 个，反向也是 5 个，一一对应；还有一个把 backward 的起点填成 1。",
+            "5 forward and 5 backward, one for each, and one more that fills backward's start with ones.",
+        )
+        if value == 6
+        else wrong(
+            "不对。两次计数用同一个小批量；前向的函数里不要有 autograd.record()。",
+            "not that number. Count both on the same minibatch, and keep autograd.record() out of the "
+            "forward function.",
+        )
+    )

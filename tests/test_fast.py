@@ -1,0 +1,297 @@
+"""`momentum-fast`: that its fast paths end where the chapter's loop ends, and what it claims."""
+
+import re
+
+import mxnet as mx
+import numpy as np
+import pytest
+from common import numbers, outputs
+from mxnet import autograd, nd
+
+import utils
+from course import checks
+from course.operators import count_operators
+from course.taught import (
+    Columns,
+    Epoch,
+    Products,
+    in_minibatches,
+    quadratic_losses,
+    sgd_momentum,
+    squared_gradient,
+    train_columns,
+    train_compiled,
+    train_least_squares,
+)
+
+PRINTED = outputs("momentum-fast")
+SIZES = [
+    # examples, features, batch size; the last minibatch short, whole, alone
+    (47, 2, 10),
+    (40, 2, 10),
+    (7, 3, 10),
+    (30, 1, 1),
+    (60, 8, 7),
+]
+LRS, MOM = [0.1, 0.1, 0.01], 0.8
+every_size = pytest.mark.parametrize(("examples", "features", "batch_size"), SIZES)
+
+
+def made(examples, features, dtype="float64"):
+    mx.random.seed(5)
+    X = nd.random.normal(shape=(examples, features), dtype=dtype)
+    y = nd.dot(X, nd.arange(1, features + 1, dtype=dtype)) + 3
+    start = [nd.random.normal(shape=(features, 1), dtype=dtype), nd.zeros((1,), dtype=dtype)]
+    return X, y + 0.1 * nd.random.normal(shape=y.shape, dtype=dtype), start
+
+
+def chapters_loop(start, X, y, batch_size, loss=utils.squared_loss, lr_factor=1, mom=MOM):
+    """Give the weights, bias last, before the first and after every update, as the chapter does."""
+    w, b = params = [param.copy() for param in start]
+    for param in params:
+        param.attach_grad()
+    vs = [nd.zeros_like(param) for param in params]
+    history = [nd.concat(w.reshape((-1,)), b, dim=0).asnumpy()]
+    mx.random.seed(9)
+    for lr in LRS:
+        for features, labels in utils.data_iter(batch_size, len(X), X, y):
+            with autograd.record():
+                losses = loss(utils.linreg(features, w, b), labels)
+            losses.backward()
+            sgd_momentum(params, vs, lr_factor * lr, mom, len(labels))
+            history.append(nd.concat(w.reshape((-1,)), b, dim=0).asnumpy())
+    return np.array(history)
+
+
+def compiled(gradient, start, X, y, batch_size):
+    mx.random.seed(9)
+    ws, bs = train_compiled(Epoch(gradient), start, X, y, batch_size, LRS, MOM)
+    return np.column_stack([ws.asnumpy()[:, :, 0], bs.asnumpy()])
+
+
+@every_size
+def test_the_compiled_epoch_takes_the_chapters_path(examples, features, batch_size):
+    X, y, start = made(examples, features)
+    path = compiled(squared_gradient, start, X, y, batch_size)
+    np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-10)
+
+
+@every_size
+def test_a_matrix_an_update_takes_the_chapters_path(examples, features, batch_size):
+    X, y, start = made(examples, features)
+    products = Products()
+    products.hybridize()
+    mx.random.seed(9)
+    path = train_least_squares(products, start, X, y, batch_size, LRS, MOM).asnumpy()
+    np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-9, atol=1e-12)
+
+
+@every_size
+def test_every_column_takes_the_chapters_path(examples, features, batch_size):
+    X, y, start = made(examples, features)
+    columns = Columns()
+    columns.hybridize()
+    factors, moms = [1, 0.5, 0.1], [0.8, 0.3, 0]
+    rates = [nd.array([factors], dtype=X.dtype) * lr for lr in LRS]
+    mx.random.seed(9)
+    moms_row = nd.array([moms], dtype=X.dtype)
+    paths = train_columns(columns, start, X, y, batch_size, rates, moms_row).asnumpy()
+    for column, (factor, mom) in enumerate(zip(factors, moms)):
+        expected = chapters_loop(start, X, y, batch_size, lr_factor=factor, mom=mom)
+        np.testing.assert_allclose(paths[:, column], expected, rtol=1e-9, atol=1e-12)
+
+
+def test_in_float32_too_where_the_sliders_use_it():
+    X, y, start = made(1000, 2, dtype="float32")
+    path = compiled(squared_gradient, start, X, y, 10)
+    np.testing.assert_allclose(path, chapters_loop(start, X, y, 10), rtol=1e-4, atol=1e-5)
+
+
+def test_the_compiled_epoch_takes_any_differentiable_loss():
+    """One with a gradient of its own, and parameters that are no column."""
+
+    def log_cosh(yhat, y):
+        return nd.log(nd.cosh(yhat - y.reshape(yhat.shape)))
+
+    def gradient(F, features, labels, w, b):
+        slope = F.tanh(F.broadcast_add(F.dot(features, w), b) - labels)
+        return [F.dot(features, slope, transpose_a=True), F.sum(slope, axis=0)]
+
+    X, y, start = made(47, 3)
+    expected = chapters_loop(start, X, y, 10, loss=log_cosh)
+    np.testing.assert_allclose(compiled(gradient, start, X, y, 10), expected, rtol=1e-10)
+
+
+def test_other_hyperparameters_need_no_new_graph():
+    X, y, start = made(40, 2)
+    epoch = Epoch(squared_gradient)
+    train_compiled(epoch, start, X, y, 10, [0.1], 0.5)
+    graph = epoch._cached_op
+    train_compiled(epoch, start, X, y, 10, [0.2, 0.05], 0.9)
+    assert epoch._cached_op is graph
+
+
+def test_the_losses_of_all_weights_come_out_as_the_mean_squared_loss():
+    X, y, _ = made(50, 3)
+    weights = nd.random.normal(shape=(4, 6, 4), dtype="float64")
+    losses = quadratic_losses(X, y, weights).asnumpy()
+    assert losses.shape == (4, 6)
+    for place in np.ndindex(4, 6):
+        *w, b = weights.asnumpy()[place]
+        expected = ((X.asnumpy() @ w + b - y.asnumpy()) ** 2).mean() / 2
+        assert losses[place] == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("length", "shapes"),
+    [(20, [(2, 10, 3)]), (23, [(2, 10, 3), (1, 3, 3)]), (4, [(1, 4, 3)]), (10, [(1, 10, 3)])],
+)
+def test_an_array_is_split_into_whole_minibatches_and_the_rest(length, shapes):
+    array = nd.arange(length * 3).reshape((length, 3))
+    pieces = in_minibatches(array, 10)
+    assert [piece.shape for piece in pieces] == shapes
+    joined = np.concatenate([piece.asnumpy().reshape(-1, 3) for piece in pieces])
+    np.testing.assert_array_equal(joined, array.asnumpy())
+
+
+# What the text says
+
+
+def counts(cell_id):
+    ((calls, operators),) = re.findall(
+        r"(\d+) calls from Python, (\d+) operators", PRINTED[cell_id]
+    )
+    return int(calls), int(operators)
+
+
+def test_each_step_saves_operators_or_calls():
+    steps = [counts(name) for name in ("measure", "chapter", "fused", "compiled", "least-squares")]
+    calls, operators = zip(*steps)
+    assert 9_000 < operators[0] < 10_000  # “almost ten thousand”
+    assert operators[0] / 300 > 30
+    assert operators[0] > operators[1] > operators[2] >= operators[3] > 3 * operators[4]
+    assert calls[0] > calls[1] > calls[2] > 20 * calls[3]
+    assert calls[2] // 300 == 10
+    assert 24 <= calls[3] <= 48  # “a few dozen”
+
+
+def test_every_way_ends_at_the_same_loss():
+    losses = [
+        numbers(r"the last (\S+)", PRINTED[name])[0]
+        for name in ("measure", "chapter", "fused", "compiled", "least-squares")
+    ]
+    assert losses == pytest.approx([losses[1]] * 5, rel=0.05)
+    assert len(set(losses[1:])) == 1
+    assert PRINTED["same"].count("True") == 3
+    assert PRINTED["gradient"] == "True\nTrue\n"
+
+
+def test_a_column_of_the_grid_is_a_run():
+    column, run = re.search(r"column (\S+), run (\S+)", PRINTED["grid-proof"]).groups()
+    assert column == run
+    assert PRINTED["grid"].startswith("4096 runs, 301 losses each\n")
+
+
+def test_what_a_loss_and_an_update_cost():
+    X, y, (w, b) = made(10, 2)
+    assert count_operators(lambda: utils.squared_loss(utils.linreg(X, w, b), y).mean())[1] == 6
+    w.attach_grad()
+    assert count_operators(lambda: sgd_momentum([w], [nd.zeros_like(w)], 0.1, 0.9, 10))[1] == 4 + 1
+
+
+# The counter
+
+
+def test_a_slice_and_waiting_are_no_operators():
+    x = nd.ones((10, 2))
+    assert count_operators(lambda: x[2:5].asnumpy()) == (0, 0)
+    assert count_operators(lambda: nd.dot(x, x.T) + 1) == (3, 3)
+
+
+def test_counting_ends_when_the_code_fails_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        count_operators(lambda: 1 / 0)
+    assert count_operators(lambda: None) == (0, 0)
+    assert not list(tmp_path.iterdir())
+
+
+# The hints
+
+
+@pytest.mark.parametrize(
+    ("answers", "hint"),
+    [
+        ((None, None), "write your answer into `from_data` and `from_hessian` first"),
+        ((10_000, 2000), "swapped"),
+        ((1000, 10_000), "one of the two products"),
+        ((20, 10_000), "counts one feature"),
+        ((200, 10_000), "counts one example"),
+        ((5, 10_000), "from_data is not right"),
+        ((2000, 100), "H has shape (100, 100)"),
+    ],
+)
+def test_multiplications_names_the_mistake(answers, hint, capsys):
+    assert checks.multiplications(*answers) is False
+    assert hint in capsys.readouterr().out
+
+
+def gradient_of(slope, bias=lambda F, s: F.sum(s, axis=0)):
+    def gradient(F, features, labels, w, b):
+        s = slope(F, F.broadcast_add(F.dot(features, w), b) - labels)
+        return [F.dot(features, s, transpose_a=True), bias(F, s)]
+
+    return gradient
+
+
+def with_nd(F, features, labels, w, b):
+    s = nd.tanh(nd.dot(features, w) + b - labels)
+    return [nd.dot(features.T, s), s.sum(axis=0)]
+
+
+@pytest.mark.parametrize(
+    ("function", "hint"),
+    [
+        (lambda *args: None, "does not return anything yet"),
+        (lambda *args: [nd.ones((3, 1))], "not the kind of value"),
+        (gradient_of(lambda F, e: e), "tanh is missing"),
+        (gradient_of(lambda F, e: -F.tanh(e)), "the sign is turned"),
+        (gradient_of(lambda F, e: F.log(F.cosh(e))), "uses the loss itself"),
+        (gradient_of(lambda F, e: F.tanh(2 * e)), "differs from what autograd gives"),
+        (
+            gradient_of(lambda F, e: F.tanh(e), bias=lambda F, s: s),
+            "the gradient of b should have the shape of b",
+        ),
+        (
+            lambda F, X, y, w, b: [
+                one / len(y) for one in gradient_of(lambda F, e: F.tanh(e))(F, X, y, w, b)
+            ],
+            "do not divide by the number of examples",
+        ),
+        (with_nd, "cannot be compiled"),
+    ],
+)
+def test_log_cosh_gradient_names_the_mistake(function, hint, capsys):
+    assert checks.log_cosh_gradient(function) is False
+    assert hint in capsys.readouterr().out
+
+
+def test_log_cosh_gradient_accepts_a_tuple(capsys):
+    def gradient(*args):
+        return tuple(gradient_of(lambda F, e: F.tanh(e))(*args))
+
+    assert checks.log_cosh_gradient(gradient) is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (5, "for the forward pass"),
+        (11, "forward and backward together"),
+        (1, "difference in calls from Python"),
+        (7, "Count both on the same minibatch"),
+    ],
+)
+def test_backward_operators_names_the_mistake(answer, hint, capsys):
+    assert checks.backward_operators(answer) is False
+    assert hint in capsys.readouterr().out
