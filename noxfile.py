@@ -51,6 +51,13 @@ def build(session):
 
 
 @nox.session(python=PYTHON)
+def bench(session):
+    """Time each case and its rival in turn; what follows -- goes to benchmarks/run.py."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "-W", "ignore", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def lock(session):
     """Pin what pyproject.toml asks for; `-- --upgrade` takes the newest that fit."""
     session.install("uv")

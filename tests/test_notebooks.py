@@ -51,9 +51,9 @@ def test_the_notebook_is_valid_and_names_its_kernel(path):
 
 @every_notebook
 def test_every_cell_has_run_in_order_and_without_error(path):
-    cells = [cell for cell in codes(read(path)) if "volatile" not in cell.metadata.get("tags", ())]
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    for cell in cells:
+    for count, cell in enumerate(codes(read(path)), start=1):
+        volatile = "volatile" in cell.metadata.get("tags", ())
+        assert cell.execution_count == (None if volatile else count), cell.id
         assert all(output.output_type != "error" for output in cell.outputs), cell.id
         assert all(output.get("name") != "stderr" for output in cell.outputs), cell.id
 
