@@ -51,7 +51,7 @@ def squared_gradient(F, features, labels, w, b):
 
 # Taught in momentum-fast.
 class Epoch(gluon.HybridBlock):
-    """An epoch of minibatch SGD with momentum as one operator.
+    """An epoch of minibatch SGD with momentum as one call from Python.
 
     ``gradient(F, features, labels, *params)`` gives the gradients of the loss summed over a
     minibatch, a list in the order of the parameters.
@@ -68,7 +68,7 @@ class Epoch(gluon.HybridBlock):
             grads = self.gradient(F, *minibatch, *params)
             vs = [F.broadcast_mul(mom, v) + F.broadcast_mul(lr, grad) for v, grad in zip(vs, grads)]
             params = [param - v for param, v in zip(params, vs)]
-            return params, params + vs
+            return params, params + vs  # the step's output, the new state
 
         return F.contrib.foreach(update, [features, labels], list(state))
 
@@ -99,11 +99,13 @@ def train_compiled(epoch, params, X, y, batch_size, lrs, mom):
     state = [*params, *(nd.zeros_like(param) for param in params)]
     history = [[param.expand_dims(axis=0)] for param in params]
     for lr in lrs:
+        # one minibatch of all examples: the epoch's data, shuffled as for minibatches one by one
         ((features, labels),) = utils.data_iter(len(X), len(X), X, y)
         labels = labels.reshape((len(y), -1))
         pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
         for features, labels in pieces:
             size = features.shape[1]
+            # gradient gives a sum, so divide by the minibatch's size
             updated, state = epoch(features, labels, scalar(lr / size), scalar(mom), *state)
             for values, new in zip(history, updated):
                 values.append(new)
@@ -113,6 +115,10 @@ def train_compiled(epoch, params, X, y, batch_size, lrs, mom):
 # Taught in momentum-fast.
 class Products(gluon.HybridBlock):
     """Multiply a vector by one matrix after the other; give every result, and the last."""
+
+    def __init__(self):
+        super().__init__()
+        self.hybridize()
 
     def hybrid_forward(self, F, matrices, vector):
         def multiply(matrix, vector):
@@ -129,8 +135,9 @@ def with_ones(X):
 
 # Taught in momentum-fast.
 def normal_equations(features, labels):
-    """Give H and c of each minibatch, of shapes (k, d, d) and (k, d, 1)."""
+    """Give H and c of each of k minibatches, shapes (k, d + 1, d + 1) and (k, d + 1, 1)."""
     size = features.shape[1]
+    # batch_dot makes one matrix product for each minibatch
     H = nd.batch_dot(features, features, transpose_a=True) / size
     c = nd.batch_dot(features, labels, transpose_a=True) / size
     return H, c
@@ -138,13 +145,13 @@ def normal_equations(features, labels):
 
 # Taught in momentum-fast.
 def update_matrices(H, c, lr, mom):
-    """Give the matrix of each update of weights, velocity and 1, shape (k, 2d + 1, 2d + 1)."""
-    one = nd.zeros_like(H) + nd.eye(H.shape[1], dtype=H.dtype)
-    nothing = nd.zeros_like(c).swapaxes(1, 2)
+    """Give the matrix of each of k updates, shape (k, 2d + 3, 2d + 3)."""
+    identity = nd.zeros_like(H) + nd.eye(H.shape[1], dtype=H.dtype)
+    zeros = nd.zeros_like(c).swapaxes(1, 2)
     return nd.concat(
-        nd.concat(one - lr * H, -mom * one, lr * c, dim=2),
-        nd.concat(lr * H, mom * one, -lr * c, dim=2),
-        nd.concat(nothing, nothing, nd.ones_like(c[:, :1]), dim=2),
+        nd.concat(identity - lr * H, -mom * identity, lr * c, dim=2),
+        nd.concat(lr * H, mom * identity, -lr * c, dim=2),
+        nd.concat(zeros, zeros, nd.ones_like(c[:, :1]), dim=2),
         dim=1,
     )
 
@@ -175,6 +182,10 @@ def train_least_squares(products, params, X, y, batch_size, lrs, mom):
 # Taught in momentum-fast.
 class Columns(gluon.HybridBlock):
     """An epoch of least squares for many runs at once, a column each; give W after each update."""
+
+    def __init__(self):
+        super().__init__()
+        self.hybridize()
 
     def hybrid_forward(self, F, H, c, lr, mom, W, V):
         def update(minibatch, state):

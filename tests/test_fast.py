@@ -80,7 +80,6 @@ def test_the_compiled_epoch_takes_the_chapters_path(examples, features, batch_si
 def test_a_matrix_an_update_takes_the_chapters_path(examples, features, batch_size):
     X, y, start = made(examples, features)
     products = Products()
-    products.hybridize()
     mx.random.seed(9)
     path = train_least_squares(products, start, X, y, batch_size, LRS, MOM).asnumpy()
     np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-9, atol=1e-12)
@@ -90,7 +89,6 @@ def test_a_matrix_an_update_takes_the_chapters_path(examples, features, batch_si
 def test_every_column_takes_the_chapters_path(examples, features, batch_size):
     X, y, start = made(examples, features)
     columns = Columns()
-    columns.hybridize()
     factors, moms = [1, 0.5, 0.1], [0.8, 0.3, 0]
     rates = [nd.array([factors], dtype=X.dtype) * lr for lr in LRS]
     mx.random.seed(9)
@@ -187,8 +185,7 @@ def test_every_way_ends_at_the_same_loss():
 
 
 def test_a_column_of_the_grid_is_a_run():
-    column, run = re.search(r"column (\S+), run (\S+)", PRINTED["grid-proof"]).groups()
-    assert column == run
+    assert PRINTED["grid-proof"].endswith(": True\n")
     assert PRINTED["grid"].startswith("4096 runs, 301 losses each\n")
 
 
@@ -244,6 +241,11 @@ def gradient_of(slope, bias=lambda F, s: F.sum(s, axis=0)):
     return gradient
 
 
+def with_plus(F, features, labels, w, b):
+    s = F.tanh(F.dot(features, w) + b - labels)
+    return [F.dot(features, s, transpose_a=True), F.sum(s, axis=0)]
+
+
 def with_nd(F, features, labels, w, b):
     s = nd.tanh(nd.dot(features, w) + b - labels)
     return [nd.dot(features.T, s), s.sum(axis=0)]
@@ -255,7 +257,7 @@ def with_nd(F, features, labels, w, b):
         (lambda *args: None, "does not return anything yet"),
         (lambda *args: [nd.ones((3, 1))], "not the kind of value"),
         (gradient_of(lambda F, e: e), "tanh is missing"),
-        (gradient_of(lambda F, e: -F.tanh(e)), "the sign is turned"),
+        (gradient_of(lambda F, e: -F.tanh(e)), "the sign is reversed"),
         (gradient_of(lambda F, e: F.log(F.cosh(e))), "uses the loss itself"),
         (gradient_of(lambda F, e: F.tanh(2 * e)), "differs from what autograd gives"),
         (
@@ -269,6 +271,7 @@ def with_nd(F, features, labels, w, b):
             "do not divide by the number of examples",
         ),
         (with_nd, "cannot be compiled"),
+        (with_plus, "take F.broadcast_add, not +"),
     ],
 )
 def test_log_cosh_gradient_names_the_mistake(function, hint, capsys):
@@ -289,6 +292,7 @@ def test_log_cosh_gradient_accepts_a_tuple(capsys):
         (5, "for the forward pass"),
         (11, "forward and backward together"),
         (1, "difference in calls from Python"),
+        (8, "attach_grad takes operators too"),
         (7, "Count both on the same minibatch"),
     ],
 )

@@ -1,8 +1,7 @@
 """The checks of `momentum-fast`."""
 
-import mxnet as mx
 import numpy as np
-from mxnet import autograd, nd
+from mxnet import autograd, gluon, nd
 
 from course.checks.answers import mistaken, mistaken_function, numbers, results
 from course.verdict import attempt, check, right, wrong
@@ -22,7 +21,7 @@ def multiplications(from_data, from_hessian):
             data,
             {
                 1000: (
-                    "from_data 只算了一个乘积；残差算好之后，还要左乘 Xᵀ。",
+                    "from_data 只算了一个乘积；误差算好之后，还要左乘 Xᵀ。",
                     "from_data counts one of the two products; once the errors are known, "
                     "they are multiplied by Xᵀ.",
                 ),
@@ -46,9 +45,10 @@ def multiplications(from_data, from_hessian):
             "from_hessian is not right. H has shape (100, 100), whatever the batch size.",
         )
     return right(
-        "2Bd = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 Bd² 次。",
-        "2Bd = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper, "
-        "and making H takes another Bd².",
+        "2Bd = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 Bd² 次；"
+        "第四步的矩阵更大，(2d+3)² = 41209 个数。",
+        "2Bd = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper; "
+        "making H takes another Bd², and step 4's matrix is larger still, (2d+3)² = 41,209 numbers.",
     )
 
 
@@ -66,6 +66,18 @@ def _gradients(features, labels, w, b):
         loss = nd.log(nd.cosh(nd.dot(features, w) + b - labels))
     loss.backward()
     return [w.grad, b.grad]
+
+
+class _Compiled(gluon.HybridBlock):
+    """A learner's gradient, compiled as `Epoch` compiles it."""
+
+    def __init__(self, gradient):
+        super().__init__()
+        self.gradient = gradient
+        self.hybridize()
+
+    def hybrid_forward(self, F, *arrays):
+        return list(self.gradient(F, *arrays))
 
 
 def _flat(gradients):
@@ -128,7 +140,7 @@ def log_cosh_gradient(function):
             lead_to(lambda *case: [-one for one in _gradients(*case)]),
             (
                 "符号反了：误差是预测减去标签。",
-                "the sign is turned: the error is the prediction minus the label.",
+                "the sign is reversed: the error is the prediction minus the label.",
             ),
         ),
         (
@@ -141,24 +153,25 @@ def log_cosh_gradient(function):
         (
             None,
             (
-                "与 autograd 算出的梯度不同。先求每个样本的 tanh(ŷ − y)："
-                "w 的梯度是 Xᵀ 乘以它，b 的梯度是它的和。",
-                "it differs from what autograd gives. Take tanh(ŷ − y) of each example: w's gradient is Xᵀ "
-                "times it, b's is its sum.",
+                "与 autograd 算出的梯度不同。对照 squared_gradient：换了损失，哪一个量变了？",
+                "it differs from what autograd gives. Compare with squared_gradient: with another loss, "
+                "which quantity changes?",
             ),
         ),
     ]
     fault = mistaken_function(lead_to(lambda *case: returned.pop(0)), expected, mistakes)
     if fault:
         return fault
-    symbols = [mx.sym.var(name) for name in ("features", "labels", "w", "b")]
-    _, fault = attempt(lambda: mx.sym.Group(function(mx.sym, *symbols)), function)
+    # Compiled and run, since a graph can be made of symbols whose shapes do not fit.
+    compiled = _Compiled(function)
+    _, fault = attempt(lambda: [one.asnumpy() for one in compiled(*cases[0])], function)
     if fault:
         return wrong(
-            "数值是对的，但函数不能编译：编译时 F 是 mx.sym，"
-            "所以每个算子都要从 F 里取，不要用 nd.，也不要用 NDArray 自己的方法。",
-            "the numbers are right, but the function cannot be compiled: then F is mx.sym, so take every "
-            "operator from F., none from nd. and no method of an NDArray.",
+            "数值是对的，但函数不能编译：编译时 F 是 mx.sym，所以算子都要从 F 里取，不要用 nd.，"
+            "也不要用 .T 和 .shape；形状不同的相加要用 F.broadcast_add，符号的 + 不广播。",
+            "the numbers are right, but the function cannot be compiled: then F is mx.sym, so take "
+            "operators from F, not from nd; use no .T or .shape; and where shapes differ, take "
+            "F.broadcast_add, not +.",
         )
     return right(
         "与 autograd 的结果一致，也可以编译。",
@@ -184,8 +197,12 @@ def backward_operators(answer):
                 "这是前向与反向合起来的算子数，要的是差。",
                 "that is forward and backward together; the difference is asked for.",
             ),
+            8: (
+                "attach_grad 也用算子，把它放到函数外面去。",
+                "attach_grad takes operators too; move it out of the function.",
+            ),
             1: (
-                "这是 Python 吩咐的次数之差；算子数是 count_operators 返回的第二个数。",
+                "这是调用次数之差；算子数是 count_operators 返回的第二个数。",
                 "that is the difference in calls from Python; the operators are the second number that "
                 "count_operators returns.",
             ),
