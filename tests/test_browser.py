@@ -11,15 +11,11 @@ import urllib.request
 
 import nbformat
 import pytest
-from common import ROOT, read
-from playwright.sync_api import sync_playwright
+from common import ROOT, chromium, needs_chromium, read, watch
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 SCREENSHOTS = ROOT / "screenshots"  # not in git; CI keeps them where a test fails
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium fonts-noto-cjk"
-)
+pytestmark = needs_chromium
 
 
 def wait_until(condition, seconds, what):
@@ -86,30 +82,16 @@ def lab(course, language):
 def page(lab, language):
     """Open the address that JupyterLab itself would open; note what goes wrong on the page."""
     address, token = lab
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-                *("--disable-background-networking", "--disable-component-update"),
-                "--disable-sync",
-            ],
-        )
+    with chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(60_000)
-        page.foreign, page.errors = [], []
-        own = (address, address.replace("http", "ws"), "data:", "blob:")
-        page.on("request", lambda r: r.url.startswith(own) or page.foreign.append(r.url))
-        page.on("websocket", lambda w: w.url.startswith(own) or page.foreign.append(w.url))
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
+        watch(page, address, address.replace("http", "ws"))
         page.goto(f"{address}/?token={token}")
         try:
             yield page
         finally:
             SCREENSHOTS.mkdir(exist_ok=True)
             page.screenshot(path=SCREENSHOTS / f"chapter-{language}-end.png")
-            browser.close()
 
 
 def kernel_is_ready(page):

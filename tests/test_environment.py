@@ -104,16 +104,25 @@ def test_the_readme_lists_every_notebook_in_both_languages(readme):
         "ssh://git@github.com/someone/momentum.git",
     ],
 )
-def test_the_launch_link_comes_from_the_remote(remote):
-    assert launch.binder_link(remote, "zh") == (
-        "https://mybinder.org/v2/gh/someone/momentum/main"
-        "?urlpath=lab/tree/notebooks/zh/momentum-scratch.ipynb"
-    )
+def test_the_name_on_github_comes_from_the_remote(remote):
+    assert launch.name_on_github(remote) == "someone/momentum"
 
 
 @pytest.mark.parametrize("remote", ["", "/srv/git/momentum.git", "https://example.org/a/b.git"])
-def test_no_launch_link_without_a_repository_on_github(remote):
-    assert launch.binder_link(remote, "en") is None
+def test_no_name_without_a_repository_on_github(remote):
+    assert launch.name_on_github(remote) is None
+
+
+def test_the_environment_may_say_the_name_on_github(monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/momentum")
+    assert launch.repository() == "someone/momentum"
+
+
+def test_the_launch_link_opens_the_chapter():
+    assert launch.binder_link("someone/momentum", "zh") == (
+        "https://mybinder.org/v2/gh/someone/momentum/main"
+        "?urlpath=lab/tree/notebooks/zh/momentum-scratch.ipynb"
+    )
 
 
 def test_the_doctor_finds_nothing_wrong_here():

@@ -108,6 +108,15 @@ def run_sphinx(folder, site):
         shutil.move(folder / "html" / language, site)
 
 
+def prune(pages):
+    """Remove what the theme brings and no page uses, most of all Font Awesome's script."""
+    static = pages / "_static"
+    shutil.rmtree(static / "locales")
+    for pattern in ("scripts/fontawesome.*", "**/*.map", "*webpack-macros.html"):
+        for path in static.glob(pattern):
+            path.unlink()
+
+
 def index(pages):
     """Make the search index of the pages in a language."""
     command = [sys.executable, "-m", "pagefind", "--silent", "--site", pages, "--keep-index-url"]
@@ -135,6 +144,7 @@ def build(site):
     # As a string in a plain script, since a page opened from a file may not import a module.
     module = json.dumps((ROOT / "course/playground.js").read_text(), ensure_ascii=False)
     for language in LANGUAGES:
+        prune(site / language)
         index(site / language)
         (site / language / "_static/playground.js").write_text(f"playgroundModule = {module};\n")
     start = string.Template((WEB / "start.html").read_text())

@@ -21,6 +21,7 @@ WORDS = {
         "title": "动量法实验室",
         "contents": "本页内容",
         "search": "搜索…",
+        "try": "**动手试试**（[游乐场](playground.md)另有一页）：",
         "licence": "代码：{mit}许可；文字和图：{cc}许可。",
         "more": "另有[游乐场](playground.md)和[参考文献](references.md)。\n\n"
         "这是网页版，运行结果已经在页面上。要自己运行，请下载整个课程：笔记本会用到旁边的文件。",
@@ -29,17 +30,27 @@ WORDS = {
         "title": "Momentum Lab",
         "contents": "On this page",
         "search": "Search…",
+        "try": "**Try it** (the [playground](playground.md) also has a page of its own):",
         "licence": "Code: {mit}. Text and figures: {cc}.",
         "more": "See also the [playground](playground.md) and the [references](references.md).\n\n"
         "This is the web edition, with the results in place. To run a notebook yourself, get the "
         "whole course, as a notebook needs the files around it.",
     },
 }[FOLDER]
+
+
+def best(kappa):
+    """Give the playground's state at momentum's best parameters for a condition number."""
+    root = kappa**0.5
+    eta, gamma = (2 * root / (root + 1)) ** 2, ((root - 1) / (root + 1)) ** 2
+    return {"kappa": kappa, "eta": round(eta, 4), "gamma": round(gamma, 4)}
+
+
 # After which cell of a notebook the playground stands, and what it shows at first.
 PLAYGROUNDS = {
-    "momentum-scratch": ("exercises", {}),
-    "momentum-when": ("slopes-text", {}),
-    "momentum-why": ("best", {}),
+    "momentum-scratch": ("scaled-feature", {"kappa": 100, "eta": 0.2, "gamma": 0.9}),
+    "momentum-when": ("slopes", best(100)),
+    "momentum-why": ("best", best(20)),
 }
 
 project = WORDS["title"]
@@ -95,7 +106,9 @@ sections = {}  # of each notebook, the names of the cells that begin with a head
 
 def playground(state):
     """Give the text of a cell that site.js makes a playground."""
-    return f"```{{raw}} html\n<div data-playground='{json.dumps(state)}'></div>\n```"
+    return (
+        f"{WORDS['try']}\n\n```{{raw}} html\n<div data-playground='{json.dumps(state)}'></div>\n```"
+    )
 
 
 def adapt(app, docname, source):
@@ -126,7 +139,7 @@ def adapt(app, docname, source):
 
 def name_sections(app, doctree):
     """Name each section after its cell, so that an anchor is the same in both languages."""
-    for section, name in zip(doctree.findall(nodes.section), sections.get(app.env.docname, ())):
+    for section, name in zip(doctree.findall(nodes.section), sections.get(app.env.docname, ["title"])):
         section["ids"] = [name]
         section[0]["ids"] = [f"{name}-heading"]  # the search leads to headings that have an id
 

@@ -51,13 +51,19 @@ function mountPlaygroundsNearby() {
   document.querySelectorAll("[data-playground]").forEach((element) => nearby.observe(element));
 }
 
-function result({ meta, sub_results }) {
-  // The part of the page where the words are most often.
-  const [best] = sub_results.toSorted((a, b) => b.locations.length - a.locations.length);
+// Pagefind also finds pages with the parts of a phrase: good for English words, but the characters
+// of a Chinese word mean something else. Pages with the phrase itself are told apart here; Pagefind
+// puts spaces between Chinese words.
+const bare = (text) => text.toLowerCase().replace(/<[^>]*>|\s/g, "");
+
+function result({ meta, sub_results }, query) {
+  const has = ({ excerpt }) => bare(excerpt).includes(bare(query));
+  const [best] = sub_results.toSorted(
+    (a, b) => has(b) - has(a) || b.locations.length - a.locations.length,
+  );
   const link = Object.assign(document.createElement("a"), { href: best.url });
   link.textContent = best.title === meta.title ? meta.title : `${meta.title}: ${best.title}`;
-  const text = document.createElement("p");
-  // Pagefind escapes the text, and puts spaces between the Chinese words.
+  const text = document.createElement("p"); // whose marks are Pagefind's, which escapes the rest
   text.innerHTML = best.excerpt.replace(/(?<=\p{Script=Han}) (?=\p{Script=Han})/gu, "");
   const item = document.createElement("li");
   item.append(link, text);
@@ -68,17 +74,29 @@ async function search(form) {
   const query = new URLSearchParams(location.search).get("q")?.trim();
   if (!query) return;
   form.elements.q.value = query;
-  const [status, list] = ["status", "results"].map((name) => document.getElementById(name));
+  const [status, list] = ["status", "results"].map((id) => document.getElementById(id));
   if (location.protocol === "file:") {
     status.textContent = status.dataset.file;
     return;
   }
   const pagefind = await import(new URL(`${content}pagefind/pagefind.js`, location));
   const { results } = await pagefind.search(query);
-  list.append(...(await Promise.all(results.map((one) => one.data()))).map(result));
-  status.textContent = (results.length ? status.dataset.found : status.dataset.none)
-    .replace("{n}", results.length)
+  const found = await Promise.all(results.map((one) => one.data()));
+  const exact = found.filter((page) => bare(page.content).includes(bare(query)));
+  const others = language === "zh" && exact.length ? [] : found.filter((page) => !exact.includes(page));
+  const pages = [...exact, ...others];
+  list.append(...pages.map((page) => result(page, query)));
+  status.textContent = (pages.length ? status.dataset.found : status.dataset.none)
+    .replace("{n}", pages.length)
     .replace("{q}", query);
+}
+
+// What scrolls inside itself can be scrolled with the keyboard.
+function letScroll() {
+  for (const one of document.querySelectorAll("article pre, article mjx-container, .pst-scrollable-table-container")) {
+    if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
+    else one.removeAttribute("tabindex");
+  }
 }
 
 document.addEventListener("DOMContentLoaded", () => {
@@ -86,4 +104,10 @@ document.addEventListener("DOMContentLoaded", () => {
   mountPlaygroundsNearby();
   const form = document.querySelector("article form[role=search]");
   if (form) search(form);
+});
+
+addEventListener("load", async () => {
+  await window.MathJax?.startup.promise;
+  letScroll();
+  addEventListener("resize", letScroll);
 });
