@@ -250,7 +250,9 @@ def test_what_a_reader_should_not_see_stops_the_build(tmp_path, cell, fault):
 
 
 def test_of_a_widget_only_its_picture_and_its_text_are_stored(tmp_path):
-    show = f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom course import play\nplay.trajectory()"
+    show = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom course import play\nplay.trajectory()"
+    )
     notebook = nbformat.v4.new_notebook(cells=[code(show, alt="the paths")])
     build.execute(notebook, tmp_path)
     (output,) = notebook.cells[0].outputs
