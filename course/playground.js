@@ -535,7 +535,7 @@ const STYLE = `
 * { box-sizing: border-box; margin: 0; }
 .playground { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
   color: var(--text); background: var(--page); padding: 12px; }
-.grid { display: grid; gap: 14px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 280px)), 1fr));
+.grid { display: grid; gap: 14px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 250px)), 1fr));
   align-items: start; margin-bottom: 14px; }
 h3, figcaption, legend, strong { display: block; font-size: 15px; font-weight: 600; padding: 0; }
 .plot { position: relative; }
@@ -653,7 +653,6 @@ export function mount(element, { lang = "en", state: first, address = false, cha
   const words = WORDS[lang] ?? WORDS.en;
   const host = document.createElement("div");
   host.lang = lang === "zh" ? "zh-CN" : "en";
-  host.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the keys for commands
   const root = host.attachShadow({ mode: "open" });
   root.innerHTML = `<style>${STYLE}</style>${page(words, address)}`;
   element.append(host);

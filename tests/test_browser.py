@@ -196,15 +196,19 @@ def test_the_playground_is_live_in_jupyterlab(page, language, name):
     page.mouse.up()
     dragged = start.get_attribute("aria-valuetext")
     assert dragged != "x₁ = −1.00, x₂ = 0.50"
-    page.keyboard.press("ArrowDown")  # JupyterLab would go to the next cell
+    # Keys are the playground's, not JupyterLab's: ↓ would go to the next cell, 6 make it a heading.
+    page.keyboard.press("ArrowDown")
     moved = start.get_attribute("aria-valuetext")
     assert moved != dragged
-    page.get_by_role("spinbutton", name="动量参数 γ").fill("0.75")
+    page.get_by_role("spinbutton", name="动量参数 γ").select_text()
+    page.keyboard.type("0.65")
+    assert page.locator(".jp-Cell").first.get_attribute("class").count("jp-mod-active") == 1
+    assert page.locator(".jp-CodeCell").count() == 2
     page.screenshot(path=SCREENSHOTS / "play-zh-dragged.png")
 
     page.locator(".jp-CodeCell .cm-content").nth(1).click()
     page.keyboard.press("Shift+Enter")  # now Python says what it knows
     x1, x2 = re.findall("[−0-9.]+(?=,|$)", moved)
-    expected = f"{x1}, {x2}, 0.75".replace("−", "-")
+    expected = f"{x1}, {x2}, 0.65".replace("−", "-")
     printed.filter(has_text=expected).wait_for()
     assert (page.foreign, page.errors) == ([], [])
