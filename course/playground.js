@@ -104,7 +104,7 @@ function follow(state) {
   points.set([x1, x2]);
   norms[0] = start;
   let above = start ? 0 : -1, aboveLoss = above; // the last update still above 1e-6 of the start
-  let end = 0, floor = 1e-12 * start, ceiling = 1e12 * start; // where the tail ends
+  let end = 0, floor = 1e-24 * start, ceiling = 1e24 * start; // where the tail ends
   for (let t = 1; t <= updates || (!end && t <= LIMIT); t++) {
     const eta = etaAt(state, t);
     // What the velocity is multiplied by when x moves, and what the gradient when it enters v.
@@ -120,8 +120,8 @@ function follow(state) {
     if (!(norm <= TINY * start)) above = t; // so written that NaN counts as above
     if (!(loss(state, x1, x2) <= TINY * startLoss)) aboveLoss = t;
     if (t === decay) {
-      floor = Math.min(floor, 1e-12 * norm);
-      ceiling = Math.max(ceiling, 1e12 * norm);
+      floor = Math.min(floor, 1e-24 * norm);
+      ceiling = Math.max(ceiling, 1e24 * norm);
     }
     // The step is small too: x passes near 0 in every oscillation, but then it moves fast.
     const settled = norm <= floor && move * Math.sqrt(v1 * v1 + v2 * v2) <= floor;
@@ -136,12 +136,12 @@ function follow(state) {
   };
 }
 
-/** Compare the largest ‖x‖ in two windows at the tail: oscillations must not matter. */
+/** Compare the largest ‖x‖ of two windows, early and late: oscillations must not matter. */
 function measuredRate(decay, end) {
-  const from = Math.max(Math.floor(end / 2), decay), width = Math.floor((end - from) / 2);
-  if (width < 4) return NaN;
+  const from = Math.max(Math.floor(end / 4), decay) + 1, width = Math.floor((end - from) / 3);
+  if (width < 3) return NaN;
   const largest = (first) => norms.subarray(first, first + width).reduce((a, b) => Math.max(a, b));
-  return (largest(end - width + 1) / largest(end - 2 * width + 1)) ** (1 / width);
+  return (largest(from + 2 * width) / largest(from)) ** (1 / (2 * width));
 }
 
 /** All that is drawn: momentum, gradient descent at the same η, momentum in the other convention. */
@@ -188,7 +188,6 @@ export const WORDS = {
     losses: "Loss, split by eigenvalue",
     map: "Convergence rate: click to choose (η, γ)",
     start: "Start of the paths",
-    handle: "two-dimensional slider, arrow keys",
     eta: "learning rate η",
     gamma: "momentum parameter γ",
     kappa: "condition number κ",
@@ -245,7 +244,6 @@ export const WORDS = {
     losses: "损失，按特征值拆开",
     map: "收敛率：点击选取 (η, γ)",
     start: "轨迹的起点",
-    handle: "二维滑块，用方向键移动",
     eta: "学习率 η",
     gamma: "动量参数 γ",
     kappa: "条件数 κ",
@@ -310,9 +308,9 @@ const boundText = (gamma, nesterov) =>
 
 // Colours of Okabe and Ito; line style and marker always tell the same as the colour.
 const THEMES = {
-  light: { page: "#ffffff", text: "#1a1a1a", soft: "#595959", line: "#8c8c8c", faint: "#d9d9d9", contour: "#b0b0b0",
+  light: { page: "#ffffff", text: "#1a1a1a", soft: "#595959", line: "#8c8c8c", faint: "#d9d9d9",
     accent: "#00588a", momentum: "#0072b2", descent: "#c04f00", other: "#00795a" },
-  dark: { page: "#16181b", text: "#ececec", soft: "#b3b3b3", line: "#808080", faint: "#3a3d41", contour: "#5c5f63",
+  dark: { page: "#16181b", text: "#ececec", soft: "#b3b3b3", line: "#808080", faint: "#3a3d41",
     accent: "#7cc5f2", momentum: "#56b4e9", descent: "#e69f00", other: "#35c796" },
 };
 const DASHES = { momentum: [], total: [], descent: [7, 4], flat: [9, 3, 2, 3], steep: [4, 3], other: [1.5, 3] };
@@ -405,7 +403,7 @@ function drawPaths(canvas, state, paths, colours) {
   const { unit, toPixel } = pathScale(box);
   const pixels = (path) => pairs(path.points).map(([x1, x2]) => toPixel(x1, x2));
   clipped(pen, box, () => {
-    pen.strokeStyle = colours.contour;
+    pen.strokeStyle = colours.line;
     pen.lineWidth = 1;
     for (let level = 2; level > 1e-5; level /= 3) {
       const height = unit * Math.sqrt(2 * level);
@@ -537,7 +535,7 @@ const STYLE = `
   color: var(--text); background: var(--page); padding: 12px; }
 .grid { display: grid; gap: 14px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 250px)), 1fr));
   align-items: start; margin-bottom: 14px; }
-h3, figcaption, legend, strong { display: block; font-size: 15px; font-weight: 600; padding: 0; }
+figcaption, legend, strong { display: block; font-size: 15px; font-weight: 600; padding: 0; }
 .plot { position: relative; }
 canvas { display: block; width: 100%; aspect-ratio: 4 / 3; }
 /* Only the handle takes touches for itself, so that a page can be scrolled over a plot. */
@@ -584,14 +582,14 @@ const slider = (key, words, log) => `
     <input type="number" data-key="${key}" aria-label="${words[key]}" step="any"
       min="${LIMITS[key][0]}" max="${LIMITS[key][1]}"></div></div>`;
 
-const handle = (name, label, words) => `<div class="handle" id="${name}" role="slider" tabindex="0"
-  aria-label="${label}" aria-roledescription="${words.handle}"></div>`;
+const handle = (name, label) =>
+  `<div class="handle" id="${name}" role="slider" tabindex="0" aria-label="${label}"></div>`;
 
 const page = (words, address) => `
 <section class="playground" aria-label="${words.title}">
   <div class="grid">
     <figure><figcaption>${words.paths}</figcaption>
-      <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start, words)}</div>
+      <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
       <ul><li>${swatch("momentum", "momentum", DOT)}<span data-name></span></li>
         <li>${swatch("descent", "descent", SQUARE)}${words.descent}</li>
         <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
@@ -602,7 +600,7 @@ const page = (words, address) => `
         <li>${swatch("descent", "descent")}${words.descent}</li>
         <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
     <figure><figcaption>${words.map}</figcaption>
-      <div class="plot" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", `${words.eta}, ${words.gamma}`, words)}</div>
+      <div class="plot" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", `${words.eta}, ${words.gamma}`)}</div>
       <div class="scale" aria-hidden="true">${BANDS.map((rgb, i) =>
         `<span style="border-color: rgb(${rgb})"><b>${BOUNDS[i] ?? ""}</b></span>`).join("")}</div>
       <ul><li>${words.rateAxis}</li><li>${words.diverging}</li><li id="edgeText"></li></ul></figure>
@@ -624,7 +622,7 @@ const page = (words, address) => `
       <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
       <p class="note" id="note"></p>
       <p class="note">f(x) = ½(x₁²/κ + x₂²), ${words.formula} <b id="formula"></b></p></div>
-    <div><h3>${words.goals}</h3><ol>${GOALS.map((_, i) => `
+    <div><strong>${words.goals}</strong><ol>${GOALS.map((_, i) => `
       <li><span role="img"></span><span>${words[`goal${i + 1}`]}</span><button type="button" data-goal="${i}"
         aria-label="${words.setUp}: ${i + 1}">${words.setUp}</button></li>`).join("")}</ol>
       <p class="choice"><button type="button" id="reset">${words.reset}</button>
