@@ -2,9 +2,8 @@
 //
 //   f(x) = ½(λ₁x₁² + λ₂x₂²) with λ₁ = 1/κ and λ₂ = 1, so that κ is the condition number.
 //
-// One module without dependencies, used in two ways: as an anywidget in a notebook (the default
-// export, see play.py), and on any page by `mount(element, {lang, state, address})`.
-// Its parts: the state, the mathematics, the goals, the words, the drawing, the view.
+// One module without dependencies: an anywidget in a notebook (the default export, see play.py),
+// and on any page `mount(element, {lang, state, address})`.
 
 // ---------------------------------------------------------------- The state
 
@@ -105,7 +104,7 @@ function follow(state) {
   points.set([x1, x2]);
   norms[0] = start;
   let above = start ? 0 : -1, aboveLoss = above; // the last update still above 1e-6 of the start
-  let end = 0, floor = 1e-12 * start, ceiling = 1e12 * start; // where the tail ends
+  let end = 0, floor = 1e-24 * start, ceiling = 1e24 * start; // where the tail ends
   for (let t = 1; t <= updates || (!end && t <= LIMIT); t++) {
     const eta = etaAt(state, t);
     // What the velocity is multiplied by when x moves, and what the gradient when it enters v.
@@ -121,8 +120,8 @@ function follow(state) {
     if (!(norm <= TINY * start)) above = t; // so written that NaN counts as above
     if (!(loss(state, x1, x2) <= TINY * startLoss)) aboveLoss = t;
     if (t === decay) {
-      floor = Math.min(floor, 1e-12 * norm);
-      ceiling = Math.max(ceiling, 1e12 * norm);
+      floor = Math.min(floor, 1e-24 * norm);
+      ceiling = Math.max(ceiling, 1e24 * norm);
     }
     // The step is small too: x passes near 0 in every oscillation, but then it moves fast.
     const settled = norm <= floor && move * Math.sqrt(v1 * v1 + v2 * v2) <= floor;
@@ -137,15 +136,15 @@ function follow(state) {
   };
 }
 
-/** Compare the largest ‖x‖ in two windows at the tail: oscillations must not matter. */
+/** Compare the largest ‖x‖ of two windows, early and late: oscillations must not matter. */
 function measuredRate(decay, end) {
-  const from = Math.max(Math.floor(end / 2), decay), width = Math.floor((end - from) / 2);
-  if (width < 4) return NaN;
+  const from = Math.max(Math.floor(end / 4), decay) + 1, width = Math.floor((end - from) / 3);
+  if (width < 3) return NaN;
   const largest = (first) => norms.subarray(first, first + width).reduce((a, b) => Math.max(a, b));
-  return (largest(end - width + 1) / largest(end - 2 * width + 1)) ** (1 / width);
+  return (largest(from + 2 * width) / largest(from)) ** (1 / (2 * width));
 }
 
-/** All that is drawn: momentum, gradient descent at the same η, and momentum in the other convention. */
+/** All that is drawn: momentum, gradient descent at the same η, momentum in the other convention. */
 export function simulate(given) {
   const state = valid(given);
   const convention = state.convention === "inside" ? "outside" : "inside";
@@ -157,17 +156,14 @@ export function simulate(given) {
 }
 
 /** How far two paths part while they are drawn. */
-function parting({ points: a }, { points: b }) {
-  let most = 0;
-  for (let i = 0; i < a.length; i += 2) most = Math.max(most, Math.hypot(a[i] - b[i], a[i + 1] - b[i + 1]));
-  return most;
-}
+const parting = ({ points: a }, { points: b }) =>
+  Math.sqrt(Math.max(...pairs(a.map((x, i) => (x - b[i]) ** 2)).map(([dx, dy]) => dx + dy)));
 
 // ---------------------------------------------------------------- The goals
 
 const FROM = { x1: 1, x2: 1, nesterov: false, decay: 0 };
 
-/** Each with what it sets up and when it is reached; the words are goal1, goal2, … below. */
+/** What each sets up, and when it is reached; its text is goal1, goal2, … below. */
 export const GOALS = [
   { setup: { ...FROM, kappa: 1 }, reached: (state, { momentum }) => momentum.needed <= 1 },
   { setup: { ...FROM, kappa: 10 },
@@ -192,19 +188,15 @@ export const WORDS = {
     losses: "Loss, split by eigenvalue",
     map: "Convergence rate: click to choose (η, γ)",
     start: "Start of the paths",
-    point: "Learning rate and momentum parameter",
-    handle: "two-dimensional slider, arrow keys",
     eta: "learning rate η",
     gamma: "momentum parameter γ",
     kappa: "condition number κ",
     updates: "updates drawn",
-    value: "value",
     convention: "η and the velocity",
     inside: "η inside",
     outside: "η outside",
     nesterov: "Nesterov’s accelerated gradient",
     decayOn: "η × 0.1 after update",
-    decay: "update after which η drops",
     momentum: "momentum",
     nesterovName: "Nesterov",
     descent: "gradient descent",
@@ -212,20 +204,17 @@ export const WORDS = {
     flat: "along x₁, λ = 1/κ",
     steep: "along x₂, λ = 1",
     total: ", total loss",
-    numbers: "Numbers",
     predicted: "rate predicted",
     measured: "rate measured",
     needed: "updates until ‖x‖ ≤ 10⁻⁶ of its start",
     neededLoss: "updates until f ≤ 10⁻⁶ of its start",
     never: "never",
-    tooMany: "over 100,000",
-    unknown: "too short to tell",
     converges: (name) => `${name}: converges`,
     diverges: (name, bound, left, right) => `${name}: diverges: ηλ > ${bound} (${left} > ${right})`,
     atEdge: (name, bound) => `${name}: at the edge ηλ = ${bound}, does not converge`,
     same: "While η is constant, η inside and η outside the velocity trace the same path.",
-    parts: (update) => `After update ${update} the two part: with η inside, the velocity keeps the size of its old steps; with η outside, it shrinks with η at once.`,
-    noVelocity: "With γ = 0 there is no old velocity, so the two conventions agree.",
+    parts: (update) => `After update ${update} the two part: old steps keep their size with η inside the velocity; with η outside, they shrink with η at once.`,
+    noVelocity: "With γ = 0 no old step is kept, so both conventions trace the same path.",
     edge: (bound) => `dashed: stability edge ηλ = ${bound}`,
     diverging: "hatched: diverges",
     rateAxis: "rate (smaller is faster)",
@@ -243,7 +232,7 @@ export const WORDS = {
     reset: "Reset",
     copy: "Copy link",
     copied: "Link copied.",
-    copyByHand: "Not allowed to copy: take the link from the address bar.",
+    copyByHand: "Please copy the link from the address bar.",
     formula: "with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:",
     pathsText: (n, m, d) => `Contours of f. After ${n} updates momentum is at ${m}, gradient descent at ${d}.`,
     lossesText: (n, m, d) => `After ${n} updates the loss of momentum is ${m}, that of gradient descent ${d}.`,
@@ -255,19 +244,15 @@ export const WORDS = {
     losses: "损失，按特征值拆开",
     map: "收敛率：点击选取 (η, γ)",
     start: "轨迹的起点",
-    point: "学习率和动量参数",
-    handle: "二维滑块，用方向键移动",
     eta: "学习率 η",
     gamma: "动量参数 γ",
     kappa: "条件数 κ",
     updates: "画出的更新次数",
-    value: "数值",
     convention: "η 与速度",
     inside: "η 在速度之内",
     outside: "η 在速度之外",
     nesterov: "Nesterov 加速梯度",
     decayOn: "η × 0.1，在更新几次之后",
-    decay: "第几次更新之后 η 衰减",
     momentum: "动量法",
     nesterovName: "Nesterov",
     descent: "梯度下降",
@@ -275,20 +260,17 @@ export const WORDS = {
     flat: "沿 x₁，λ = 1/κ",
     steep: "沿 x₂，λ = 1",
     total: "，总损失",
-    numbers: "数值",
     predicted: "预测的收敛率",
     measured: "实测的收敛率",
     needed: "‖x‖ 降到起点的 10⁻⁶ 所需的更新次数",
     neededLoss: "f 降到起点的 10⁻⁶ 所需的更新次数",
     never: "永远达不到",
-    tooMany: "超过 100,000",
-    unknown: "太短，测不出",
     converges: (name) => `${name}：收敛`,
     diverges: (name, bound, left, right) => `${name}：发散：ηλ > ${bound}（${left} > ${right}）`,
     atEdge: (name, bound) => `${name}：正好在稳定边界 ηλ = ${bound} 上，不收敛`,
     same: "η 不变时，η 在速度之内和之外，走的是同一条轨迹。",
-    parts: (update) => `第 ${update} 次更新之后，两者分开：η 在速度之内，速度里旧的步子还是原来的大小；η 在速度之外，旧的步子立刻随 η 一起变小。`,
-    noVelocity: "γ = 0 时没有旧的速度，两种约定一致。",
+    parts: (update) => `第 ${update} 次更新之后，两者分开：η 在速度之内，旧的步子还是原来的大小；η 在速度之外，旧的步子立刻随 η 一起变小。`,
+    noVelocity: "γ = 0 时不保留旧的步子，两种约定走的是同一条轨迹。",
     edge: (bound) => `虚线：稳定边界 ηλ = ${bound}`,
     diverging: "斜线：发散",
     rateAxis: "收敛率（越小越快）",
@@ -306,7 +288,7 @@ export const WORDS = {
     reset: "重置",
     copy: "复制链接",
     copied: "链接已复制。",
-    copyByHand: "浏览器不允许复制，请从地址栏复制链接。",
+    copyByHand: "请从地址栏复制链接。",
     formula: "特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：",
     pathsText: (n, m, d) => `f 的等高线。${n} 次更新之后，动量法在 ${m}，梯度下降在 ${d}。`,
     lossesText: (n, m, d) => `${n} 次更新之后，动量法的损失是 ${m}，梯度下降的损失是 ${d}。`,
@@ -337,22 +319,14 @@ const BOUNDS = [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]; // between the bands of the m
 const BANDS = [[253, 231, 100], [217, 201, 106], [177, 169, 117], [136, 136, 126], [104, 109, 130],
   [63, 83, 127], [10, 50, 105]];
 
-/** Make a canvas as fine as the screen and give its context and the rectangle to plot in. */
-function prepare(canvas, colours) {
-  const { clientWidth: width, clientHeight: height } = canvas;
-  const ratio = window.devicePixelRatio || 1;
-  if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-    canvas.width = Math.round(width * ratio);
-    canvas.height = Math.round(height * ratio);
-  }
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
+/** Make a canvas as fine as the screen; give its context and the rectangle to plot in. */
+function prepare(canvas) {
+  const ratio = devicePixelRatio, pen = canvas.getContext("2d");
+  canvas.width = Math.round(canvas.clientWidth * ratio); // this also clears it
+  canvas.height = Math.round(canvas.clientHeight * ratio);
+  pen.scale(ratio, ratio);
   pen.font = "12px system-ui, sans-serif";
-  pen.lineWidth = 1;
   pen.lineJoin = "round";
-  pen.setLineDash([]);
-  pen.fillStyle = pen.strokeStyle = colours.text;
   return { pen, box: plotBox(canvas) };
 }
 
@@ -366,7 +340,6 @@ function axes(pen, box, colours, xs, ys, xLabel, yLabel) {
   pen.strokeStyle = colours.line;
   pen.fillStyle = colours.text;
   pen.lineWidth = 1;
-  pen.setLineDash([]);
   pen.strokeRect(left, top, width, height);
   pen.textAlign = "center";
   pen.textBaseline = "top";
@@ -399,7 +372,7 @@ function clipped(pen, { left, top, width, height }, draw) {
   pen.restore();
 }
 
-/** Draw a line through points given as [x, y] pixels, up to where it leaves the canvas for good. */
+/** Draw a line through points [x, y] in pixels, up to where it diverges. */
 function polyline(pen, points, colour, dash, width = 2) {
   pen.strokeStyle = colour;
   pen.lineWidth = width;
@@ -413,7 +386,7 @@ function polyline(pen, points, colour, dash, width = 2) {
   pen.setLineDash([]);
 }
 
-/** Where x₁ and x₂ lie: both axes have the same scale, so that the contours keep their shape. */
+/** Where x₁ and x₂ lie: at the same scale, so that the contours keep their shape. */
 function pathScale(box) {
   const unit = box.height / 2.4, x0 = box.left + box.width / 2, y0 = box.top + box.height / 2;
   return {
@@ -423,31 +396,26 @@ function pathScale(box) {
   };
 }
 const fine = (value) => Math.round(value * 100) / 100;
-
-function* pairs(points) {
-  for (let i = 0; i < points.length; i += 2) yield [points[i], points[i + 1]];
-}
+const pairs = (points) => Array.from({ length: points.length / 2 }, (_, t) => [points[2 * t], points[2 * t + 1]]);
 
 function drawPaths(canvas, state, paths, colours) {
-  const { pen, box } = prepare(canvas, colours);
+  const { pen, box } = prepare(canvas);
   const { unit, toPixel } = pathScale(box);
-  const pixels = (path) => [...pairs(path.points)].map(([x1, x2]) => toPixel(x1, x2));
+  const pixels = (path) => pairs(path.points).map(([x1, x2]) => toPixel(x1, x2));
   clipped(pen, box, () => {
     pen.strokeStyle = colours.line;
+    pen.lineWidth = 1;
     for (let level = 2; level > 1e-5; level /= 3) {
-      pen.globalAlpha = 0.65;
+      const height = unit * Math.sqrt(2 * level);
       pen.beginPath();
-      pen.ellipse(...toPixel(0, 0), unit * Math.sqrt(2 * level * state.kappa), unit * Math.sqrt(2 * level), 0, 0, 7);
+      pen.ellipse(...toPixel(0, 0), height * Math.sqrt(state.kappa), height, 0, 0, 7);
       pen.stroke();
     }
-    pen.globalAlpha = 1;
-    for (const name of ["descent", "momentum", "other"]) {
-      if (!paths[name]) continue;
+    if (paths.other) polyline(pen, pixels(paths.other), colours.other, DASHES.other, 2.5);
+    for (const name of ["descent", "momentum"]) {
       const points = pixels(paths[name]);
-      polyline(pen, points, colours[name], DASHES[name], name === "other" ? 2.5 : 1.5);
-      pen.lineWidth = 1.5;
+      polyline(pen, points, colours[name], DASHES[name], 1.5);
       pen.fillStyle = name === "descent" ? colours.page : colours[name];
-      if (name === "other") continue;
       for (const [x, y] of points.slice(1, 201)) { // further ones lie on top of each other
         pen.beginPath();
         if (name === "descent") pen.rect(x - 2.5, y - 2.5, 5, 5);
@@ -468,14 +436,14 @@ function drawPaths(canvas, state, paths, colours) {
 
 const DECADES = [-10, 2]; // of the loss that are shown
 const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const power = (n) => "10" + (n < 0 ? "⁻" : "") + [...String(Math.abs(n))].map((d) => SUPERSCRIPTS[d]).join("");
+const power = (n) => "10" + [...String(n)].map((d) => SUPERSCRIPTS[d] ?? "⁻").join("");
 
 function drawLosses(canvas, state, paths, colours, words) {
-  const { pen, box } = prepare(canvas, colours);
+  const { pen, box } = prepare(canvas);
   const [low, high] = DECADES;
   const x = (t) => box.left + (box.width * t) / state.updates;
   const y = (f) => box.top + (box.height * (high - Math.log10(Math.max(f, 1e-30)))) / (high - low);
-  const curve = (path, part) => [...pairs(path.points)].map((point, t) => [x(t), y(part(...point))]);
+  const curve = (path, part) => pairs(path.points).map((point, t) => [x(t), y(part(...point))]);
   const [lambda1, lambda2] = eigenvalues(state.kappa);
   const total = (x1, x2) => loss(state, x1, x2);
   clipped(pen, box, () => {
@@ -490,10 +458,8 @@ function drawLosses(canvas, state, paths, colours, words) {
     if (paths.other) polyline(pen, curve(paths.other, total), colours.other, DASHES.other, 2.5);
   });
   const step = [5, 10, 20, 50, 100, 200, 500].find((one) => state.updates / one <= 6);
-  const xs = [];
-  for (let t = 0; t <= state.updates; t += step) xs.push([x(t), String(t)]);
-  const ys = [];
-  for (let n = low; n <= high; n += 4) ys.push([y(10 ** n), power(n)]);
+  const xs = Array.from({ length: Math.floor(state.updates / step) + 1 }, (_, i) => [x(i * step), i * step]);
+  const ys = [-10, -6, -2, 2].map((n) => [y(10 ** n), power(n)]);
   axes(pen, box, colours, xs, ys, words.updatesAxis, words.lossAxis);
 }
 
@@ -533,7 +499,7 @@ function bands(box, state) {
 }
 
 function drawMap(canvas, state, colours, cache) {
-  const { pen, box } = prepare(canvas, colours);
+  const { pen, box } = prepare(canvas);
   const { toPixel } = mapScale(box);
   const { left, top, width, height } = box;
   const key = [state.kappa, state.nesterov, width, height].join();
@@ -555,8 +521,8 @@ function drawMap(canvas, state, colours, cache) {
       pen.stroke();
     }
   });
-  axes(pen, box, colours, [0.01, 0.1, 1, 5].map((eta) => [toPixel(eta, 0)[0], String(eta)]),
-    [0, 0.5, 1].map((gamma) => [toPixel(1, gamma)[1], String(gamma)]), "η", "γ");
+  axes(pen, box, colours, [0.01, 0.1, 1, 5].map((eta) => [toPixel(eta, 0)[0], eta]),
+    [0, 0.5, 1].map((gamma) => [toPixel(1, gamma)[1], gamma]), "η", "γ");
   return toPixel(state.eta, state.gamma);
 }
 
@@ -564,51 +530,42 @@ function drawMap(canvas, state, colours, cache) {
 
 const STYLE = `
 :host { all: initial; display: block; }
-* { box-sizing: border-box; }
+* { box-sizing: border-box; margin: 0; }
 .playground { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
-  color: var(--text); background: var(--page); padding: 12px; container-type: inline-size; }
-.panels, .controls { display: grid; gap: 12px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 280px), 1fr)); }
-.controls { margin: 14px 0; align-items: start; }
-figure { margin: 0; min-width: 0; }
-figcaption, h3, legend, caption { font-size: 15px; font-weight: 600; margin: 0 0 4px; padding: 0; text-align: start; }
-.plot { position: relative; user-select: none; -webkit-user-select: none; }
+  color: var(--text); background: var(--page); padding: 12px; }
+.grid { display: grid; gap: 14px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 250px)), 1fr));
+  align-items: start; margin-bottom: 14px; }
+figcaption, legend, strong { display: block; font-size: 15px; font-weight: 600; padding: 0; }
+.plot { position: relative; }
 canvas { display: block; width: 100%; aspect-ratio: 4 / 3; }
-.go { cursor: crosshair; }
 /* Only the handle takes touches for itself, so that a page can be scrolled over a plot. */
-.handle { position: absolute; width: 44px; height: 44px; margin: -22px 0 0 -22px; border-radius: 50%;
-  touch-action: none; cursor: grab; outline: none; display: grid; place-items: center; }
+.handle { position: absolute; width: 44px; height: 44px; margin: -22px; touch-action: none; cursor: grab; display: grid; place-items: center; }
 .handle::after { content: ""; width: 18px; height: 18px; border-radius: 50%; border: 3px solid #fff;
   outline: 2px solid #000; box-shadow: inset 0 0 0 2px #000; }
-.handle:focus-visible::after { outline: 4px solid var(--accent); }
-.key { font-size: 13px; color: var(--text); display: flex; flex-wrap: wrap; gap: 2px 12px; margin: 2px 0 0; padding: 0; list-style: none; }
-.key svg { width: 30px; height: 10px; vertical-align: middle; margin-inline-end: 5px; }
-.scale { display: grid; grid-template-columns: repeat(7, 1fr); margin: 4px 8px 0 42px; font-size: 12px; }
+ul { font-size: 13px; display: flex; flex-wrap: wrap; gap: 2px 12px; padding: 0; list-style: none; }
+svg { width: 30px; height: 10px; margin-inline-end: 5px; }
+.scale { display: grid; grid-template-columns: repeat(7, 1fr); margin: 0 8px 0 42px; font-size: 12px; }
 .scale span { border-top: 10px solid; text-align: right; }
 .scale b { font-weight: 400; position: relative; left: .9em; }
-label, .label { display: block; }
 .pair { display: grid; grid-template-columns: minmax(0, 1fr) 6.2em; gap: 10px; }
-input, button { font: inherit; color: inherit; accent-color: var(--accent); }
-input[type=range] { width: 100%; margin: 0; height: 28px; }
-input[type=number] { width: 100%; background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 4px; }
-fieldset { border: 0; margin: 0; padding: 0; min-width: 0; }
+input, button { font: inherit; color: inherit; accent-color: var(--accent); min-height: 28px; }
+button, [type=number] { width: 100%; background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 6px; }
+fieldset { border: 0; padding: 0; min-width: 0; }
 .choice { display: flex; flex-wrap: wrap; gap: 0 16px; align-items: center; }
-.choice label { display: flex; gap: 6px; align-items: center; min-height: 28px; }
-.choice input[type=number] { width: 5em; }
-button { background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 10px; min-height: 28px; cursor: pointer; }
+.choice label { display: flex; gap: 6px; align-items: center; }
+.choice > * { width: auto; }
+.choice [type=number] { width: 5em; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 1px; }
-.results { display: grid; gap: 14px 28px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 400px), 1fr)); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
-th:first-child { text-align: left; }
 thead th { font-weight: 600; white-space: nowrap; }
+[scope=row] { text-align: left; }
 p { margin: 8px 0; }
-.verdict span { display: block; font-weight: 600; }
 .note { color: var(--soft); }
-b { color: var(--text); font: 1.05em "Cambria Math", "STIX Two Math", serif; white-space: nowrap; }
-ol { margin: 0; padding: 0; list-style: none; }
-ol li { display: grid; grid-template-columns: 1.4em minmax(0, 1fr) auto; gap: 6px; padding: 4px 0; align-items: start; }
-ol li[data-reached=true] .mark { color: var(--accent); font-weight: 700; }
-.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.note b { color: var(--text); font: 1.05em "Cambria Math", "STIX Two Math", serif; white-space: nowrap; }
+ol { padding: 0; }
+ol li { display: grid; grid-template-columns: 1em minmax(0, 1fr) auto; gap: 8px; padding: 4px 0; align-items: start; }
+[data-reached=true] > :first-child { color: var(--accent); font-weight: 700; }
 [hidden] { display: none; }
 `;
 
@@ -622,52 +579,51 @@ const slider = (key, words, log) => `
   <div><label for="${key}">${words[key]}</label><div class="pair">
     <input type="range" id="${key}" data-key="${key}" ${log ? 'data-log min="0" max="1000" step="1"'
       : `min="${LIMITS[key][0]}" max="${LIMITS[key][1]}" step="${WHOLE.includes(key) ? 1 : 0.001}"`}>
-    <input type="number" data-key="${key}" aria-label="${words[key]}, ${words.value}" step="any"
+    <input type="number" data-key="${key}" aria-label="${words[key]}" step="any"
       min="${LIMITS[key][0]}" max="${LIMITS[key][1]}"></div></div>`;
 
-const handle = (name, label, words) => `<div class="handle" id="${name}" role="slider" tabindex="0"
-  aria-label="${label}" aria-roledescription="${words.handle}"></div>`;
+const handle = (name, label) =>
+  `<div class="handle" id="${name}" role="slider" tabindex="0" aria-label="${label}"></div>`;
 
 const page = (words, address) => `
 <section class="playground" aria-label="${words.title}">
-  <div class="panels">
+  <div class="grid">
     <figure><figcaption>${words.paths}</figcaption>
-      <div class="plot go" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start, words)}</div>
-      <ul class="key"><li>${swatch("momentum", "momentum", DOT)}<span data-name></span></li>
+      <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
+      <ul><li>${swatch("momentum", "momentum", DOT)}<span data-name></span></li>
         <li>${swatch("descent", "descent", SQUARE)}${words.descent}</li>
         <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
     <figure><figcaption>${words.losses}</figcaption>
       <div class="plot"><canvas id="losses" role="img"></canvas></div>
-      <ul class="key"><li>${swatch("total", "momentum")}<span data-name></span>${words.total}</li>
+      <ul><li>${swatch("total", "momentum")}<span data-name></span>${words.total}</li>
         <li>${swatch("flat", "momentum")}${words.flat}</li><li>${swatch("steep", "momentum")}${words.steep}</li>
         <li>${swatch("descent", "descent")}${words.descent}</li>
         <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
     <figure><figcaption>${words.map}</figcaption>
-      <div class="plot go" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", words.point, words)}</div>
+      <div class="plot" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", `${words.eta}, ${words.gamma}`)}</div>
       <div class="scale" aria-hidden="true">${BANDS.map((rgb, i) =>
         `<span style="border-color: rgb(${rgb})"><b>${BOUNDS[i] ?? ""}</b></span>`).join("")}</div>
-      <ul class="key"><li>${words.rateAxis}</li><li>${words.diverging}</li><li id="edgeText"></li></ul></figure>
+      <ul><li>${words.rateAxis}</li><li>${words.diverging}</li><li id="edgeText"></li></ul></figure>
   </div>
-  <div class="controls">
+  <div class="grid">
     ${slider("eta", words, true)}${slider("gamma", words)}${slider("kappa", words, true)}${slider("updates", words)}
     <fieldset><legend>${words.convention}</legend><div class="choice">
       ${["inside", "outside"].map((name) =>
         `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
     <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
-      <input type="number" data-key="decay" aria-label="${words.decay}" min="1" max="1000" step="1">
+      <input type="number" data-key="decay" aria-label="${words.decayOn}" min="1" max="1000" step="1">
       <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div>
   </div>
-  <div class="results">
-    <div><table><caption>${words.numbers}</caption>
+  <div class="grid" style="--least: 400px">
+    <div><table>
       <thead><tr><td></td><th scope="col">${words.descent}</th><th scope="col" data-name></th></tr></thead>
       <tbody>${["predicted", "measured", "needed", "neededLoss"].map((row) =>
         `<tr><th scope="row">${words[row]}</th><td id="descent-${row}"></td><td id="momentum-${row}"></td></tr>`).join("")}</tbody></table>
-      <p class="verdict" role="status"></p>
+      <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
       <p class="note" id="note"></p>
       <p class="note">f(x) = ½(x₁²/κ + x₂²), ${words.formula} <b id="formula"></b></p></div>
-    <div><h3>${words.goals}</h3><ol>${GOALS.map((_, i) => `
-      <li data-reached="false"><span class="mark" aria-hidden="true"></span><span>${words[`goal${i + 1}`]}
-        <span class="hidden"></span></span><button type="button" data-goal="${i}"
+    <div><strong>${words.goals}</strong><ol>${GOALS.map((_, i) => `
+      <li><span role="img"></span><span>${words[`goal${i + 1}`]}</span><button type="button" data-goal="${i}"
         aria-label="${words.setUp}: ${i + 1}">${words.setUp}</button></li>`).join("")}</ol>
       <p class="choice"><button type="button" id="reset">${words.reset}</button>
         <button type="button" id="copy" ${address ? "" : "hidden"}>${words.copy}</button>
@@ -678,25 +634,23 @@ const page = (words, address) => `
 /** Is the page around it dark? JupyterLab, VS Code and Sphinx's themes say so; else the system does. */
 function isDark() {
   const { body, documentElement: html } = document;
-  const said = body.dataset.jpThemeLight ?? null;
-  if (said) return said === "false";
-  if (body.dataset.vscodeThemeKind) return !body.dataset.vscodeThemeKind.includes("light");
+  const { jpThemeLight, vscodeThemeKind } = body.dataset;
+  if (jpThemeLight) return jpThemeLight === "false";
+  if (vscodeThemeKind) return !vscodeThemeKind.includes("light");
   if (["light", "dark"].includes(html.dataset.theme)) return html.dataset.theme === "dark";
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 /**
- * Put a playground into an element of a page.
+ * Put a playground into an element of a page: `lang` is "zh" or "en", `state` what to begin with.
  *
- * `lang` is "zh" or "en"; `state` is what to begin with (see DEFAULTS); with `address`, the state is
- * read from the page's address, after #, and written back to it; `changed` is called with the state
- * when the learner has changed it. Gives {state, set(state), destroy()}.
+ * With `address`, the state is read from the page's address, after #, and written back to it.
+ * `changed` is called with the state after the learner's changes.
  */
 export function mount(element, { lang = "en", state: first, address = false, changed = () => {} } = {}) {
   const words = WORDS[lang] ?? WORDS.en;
   const host = document.createElement("div");
   host.lang = lang === "zh" ? "zh-CN" : "en";
-  host.dataset.lmSuppressShortcuts = "true"; // or JupyterLab takes the keys for commands
   const root = host.attachShadow({ mode: "open" });
   root.innerHTML = `<style>${STYLE}</style>${page(words, address)}`;
   element.append(host);
@@ -735,35 +689,30 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     const name = nesterov ? words.nesterovName : words.momentum;
     for (const one of all("[data-name]")) write(one, name);
     for (const one of all("[data-other]")) one.hidden = !paths.other;
-    const verdicts = [];
     for (const [method, g, ahead, called] of [["descent", 0, false, words.descent], ["momentum", gamma, nesterov, name]]) {
       const { measured, needed, neededLoss } = paths[method];
       const predicted = worstRate(lastEta(state), g, kappa, ahead);
-      const count = (n) => (n < Infinity ? String(n) : predicted < 1 ? words.tooMany : words.never);
+      const count = (n) => (n < Infinity ? String(n) : predicted < 1 ? `> ${LIMIT}` : words.never);
       write($(`#${method}-predicted`), rateText(predicted));
-      write($(`#${method}-measured`), measured >= 0 ? rateText(measured) : words.unknown);
+      write($(`#${method}-measured`), measured >= 0 ? rateText(measured) : "—");
       write($(`#${method}-needed`), count(needed));
       write($(`#${method}-neededLoss`), count(neededLoss));
-      verdicts.push(verdict(called, g, ahead));
-    }
-    if ($(".verdict").dataset.text !== verdicts.join()) { // said anew only when it changes
-      $(".verdict").dataset.text = verdicts.join();
-      $(".verdict").replaceChildren(...verdicts.map((text) => Object.assign(document.createElement("span"), { textContent: text })));
+      write($(`#${method}-verdict`), verdict(called, g, ahead)); // said aloud only when it changes
     }
     write($("#note"), !gamma ? words.noVelocity : decay ? words.parts(decay) : words.same);
     const at = nesterov ? (convention === "inside" ? "x − γv" : "x − ηγv") : "x";
     write($("#formula"), convention === "inside" ? `v ← γv + ηg(${at}), x ← x − v` : `v ← γv + g(${at}), x ← x − ηv`);
     write($("#edgeText"), words.edge(boundText(1, nesterov)));
     const ends = ["momentum", "descent"].map((method) => [...paths[method].points.slice(-2)]);
-    $("#paths").setAttribute("aria-label", words.pathsText(updates, ...ends.map(pointText)));
-    $("#losses").setAttribute("aria-label", words.lossesText(updates, ...ends.map((end) => lossText(loss(state, ...end)))));
-    $("#map").setAttribute("aria-label", words.mapText(rateText(worstRate(eta, gamma, kappa, nesterov)), fixed(edge(gamma, nesterov))));
+    $("#paths").ariaLabel = words.pathsText(updates, ...ends.map(pointText));
+    $("#losses").ariaLabel = words.lossesText(updates, ...ends.map((end) => lossText(loss(state, ...end))));
+    $("#map").ariaLabel = words.mapText(rateText(worstRate(eta, gamma, kappa, nesterov)), fixed(edge(gamma, nesterov)));
     GOALS.forEach((goal, i) => {
       if (goal.reached(state, paths)) reached.add(i);
       const item = $("ol").children[i], done = reached.has(i);
       item.dataset.reached = done;
-      write(item.querySelector(".mark"), done ? "✓" : "○");
-      write(item.querySelector(".hidden"), done ? words.reached : words.open);
+      write(item.firstElementChild, done ? "✓" : "○");
+      item.firstElementChild.ariaLabel = done ? words.reached : words.open;
     });
   }
 
@@ -777,20 +726,16 @@ export function mount(element, { lang = "en", state: first, address = false, cha
       }
       const [low, high] = LIMITS[key];
       input.value = "log" in input.dataset ? (1000 * Math.log(value / low)) / Math.log(high / low) : value;
-      input.setAttribute("aria-valuetext", value);
+      input.ariaValueText = value;
     }
     for (const radio of all("[name=convention]")) radio.checked = radio.value === state.convention;
     $("#nesterov").checked = state.nesterov;
     $("#decayOn").checked = state.decay > 0;
-    for (const [name, x, y, range, text] of [
-      ["start", "x1", "x2", LIMITS.x1, `x₁ = ${fixed(state.x1)}, x₂ = ${fixed(state.x2)}`],
-      ["point", "eta", "gamma", LIMITS.eta, `η = ${state.eta}, γ = ${state.gamma}`],
+    for (const [name, key, text] of [
+      ["start", "x1", `x₁ = ${fixed(state.x1)}, x₂ = ${fixed(state.x2)}`],
+      ["point", "eta", `η = ${state.eta}, γ = ${state.gamma}`],
     ]) {
-      const one = $(`#${name}`);
-      one.setAttribute("aria-valuemin", range[0]);
-      one.setAttribute("aria-valuemax", range[1]);
-      one.setAttribute("aria-valuenow", state[x]);
-      one.setAttribute("aria-valuetext", text);
+      Object.assign($(`#${name}`), { ariaValueMin: LIMITS[key][0], ariaValueMax: LIMITS[key][1], ariaValueNow: state[key], ariaValueText: text });
     }
   }
 
@@ -807,39 +752,32 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     clearTimeout(timer);
     timer = setTimeout(writeAddress, 250);
   }
-  function writeAddress() {
-    history.replaceState(history.state, "", `#${format(state)}`);
-  }
+  const writeAddress = () => history.replaceState(history.state, "", `#${format(state)}`);
 
   /** Let a point be dragged over its plot, or sent there by a click, or moved by the arrow keys. */
   function draggable(plot, point, scale, step) {
     const canvas = plot.querySelector("canvas");
-    let grip = null, wasDragged = false; // grip: from the pointer to the point's middle
-    const go = (event, [dx, dy] = [0, 0]) => {
+    let held = false;
+    const go = (event) => {
       const { left, top } = canvas.getBoundingClientRect();
-      change(scale(plotBox(canvas)).toState(event.clientX - left + dx, event.clientY - top + dy));
+      change(scale(plotBox(canvas)).toState(event.clientX - left, event.clientY - top));
     };
     on(plot, "pointerdown", (event) => {
-      const held = event.target === point;
-      wasDragged = false;
-      if (event.button || (event.pointerType === "touch" && !held)) return; // a touch may scroll the page
+      if (event.button || (event.pointerType === "touch" && event.target !== point)) return; // it may scroll
       plot.setPointerCapture(event.pointerId);
       point.focus({ preventScroll: true });
-      const { left, top, width, height } = point.getBoundingClientRect();
-      grip = held ? [left + width / 2 - event.clientX, top + height / 2 - event.clientY] : [0, 0];
-      wasDragged = true;
-      if (!held) go(event);
+      held = true;
+      go(event);
     });
     on(plot, "mousedown", (event) => event.preventDefault()); // keeps the focus on the point
-    on(plot, "pointermove", (event) => grip && go(event, grip));
-    for (const type of ["pointerup", "pointercancel"]) on(plot, type, () => { grip = null; });
-    on(plot, "click", (event) => { if (!wasDragged && event.target !== point) go(event); });
+    on(plot, "pointermove", (event) => held && go(event));
+    for (const type of ["pointerup", "pointercancel"]) on(plot, type, () => { held = false; });
+    on(plot, "click", go);
     on(point, "keydown", (event) => {
-      const [dx, dy] = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key] ?? [0, 0];
-      if (!dx && !dy) return;
+      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      if (!way) return;
       event.preventDefault();
-      const times = event.shiftKey ? 10 : 1;
-      change(step(dx * times, dy * times));
+      change(step(...way.map((one) => one * (event.shiftKey ? 10 : 1))));
     });
   }
   draggable($("#pathsPlot"), $("#start"), pathScale, (dx, dy) => ({ x1: fine(state.x1 + 0.02 * dx), x2: fine(state.x2 + 0.02 * dy) }));
@@ -864,8 +802,8 @@ export function mount(element, { lang = "en", state: first, address = false, cha
   on($("#reset"), "click", () => change(valid(address ? {} : first)));
   on($("#copy"), "click", () => {
     writeAddress();
-    Promise.resolve(navigator.clipboard?.writeText(location.href) ?? Promise.reject())
-      .then(() => write($("#said"), words.copied), () => write($("#said"), words.copyByHand));
+    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
+    copied.then(() => words.copied, () => words.copyByHand).then((text) => write($("#said"), text));
   });
   if (address) on(window, "hashchange", () => show(fromAddress()));
 

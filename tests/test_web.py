@@ -1,7 +1,9 @@
 """The web edition: built once, served under a path of its own as GitHub Pages does, in Chromium."""
 
 import functools
+import gzip
 import http.server
+import io
 import os
 import re
 import subprocess
@@ -14,7 +16,9 @@ from urllib.parse import unquote, urldefrag, urljoin
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
-from common import ROOT, chromium, needs_chromium, read, watch
+from browser import launch, needs_chromium, note_errors
+from common import ROOT, read
+from playwright.sync_api import sync_playwright
 
 from tools.build import order
 from web import build
@@ -30,18 +34,26 @@ pytestmark = needs_chromium
 
 
 class Pages(http.server.SimpleHTTPRequestHandler):
-    """Serves the site under BASE, and its 404.html for what is not there."""
+    """Serves as GitHub Pages does: under BASE, compressed, with 404.html for what is not there."""
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path.partition("?")[0]))
+        path = path / "index.html" if path.is_dir() else path
+        found = path.is_file()
+        path = path if found else Path(self.directory) / "404.html"
+        body, kind = path.read_bytes(), self.guess_type(path)
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", kind)
+        if kind.startswith(("text/", "image/svg")) or "javascript" in kind:
+            body = gzip.compress(body)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", len(body))
+        self.end_headers()
+        return io.BytesIO(body)
 
     def translate_path(self, path):
         inside = path.startswith(BASE + "/")
         return super().translate_path(path.removeprefix(BASE) if inside else "/nowhere")
-
-    def send_error(self, code, message=None, explain=None):
-        body = (Path(self.directory) / "404.html").read_bytes()
-        self.send_response(code)
-        self.send_header("Content-Type", "text/html")
-        self.end_headers()
-        self.wfile.write(body)
 
     def log_message(self, *arguments):
         pass
@@ -71,8 +83,10 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    with chromium() as browser:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
         yield browser
+        browser.close()
 
 
 @pytest.fixture
@@ -84,7 +98,7 @@ def new_page(browser, address):
         options = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce"} | options
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
-        watch(page, own)
+        note_errors(page, (own, "data:", "blob:"))
         page.on("requestfailed", lambda request: page.errors.append(request.url))
         return page
 
@@ -116,10 +130,16 @@ def markdown(language, name):
 
 
 def barriers(page):
-    """Give what axe-core finds to be a serious or critical barrier, and where."""
+    """Give what axe-core finds to be a serious or critical barrier, and where.
+
+    What is inside a formula is MathJax's, and takes long to look at. Without preload, as axe-core
+    would ask for style sheets at wrong addresses.
+    """
+    context = {"exclude": [["mjx-container > *"]]}
+    options = {"preload": False, "resultTypes": ["violations"]}
     return [
         (found["id"], [node["target"] for node in found["nodes"]])
-        for found in Axe().run(page, options={"preload": False}).response["violations"]
+        for found in Axe().run(page, context, options).response["violations"]
         if found["impact"] in ("serious", "critical")
     ]
 
