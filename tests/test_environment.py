@@ -78,6 +78,16 @@ def test_the_readmes_test_command_is_the_one_that_ci_runs(readme):
     assert re.search(rf"^{re.escape(opening)}", text, re.MULTILINE)
 
 
+def test_the_web_edition_is_published_from_the_folder_that_nox_builds():
+    (ci_line,) = re.findall(r"^.*nox -s test$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pages.yml").read_text())["jobs"]
+    steps = jobs["build"]["steps"]
+    assert ci_line.replace("nox -s test", "nox -s web") in [step.get("run") for step in steps]
+    assert steps[-1]["with"] == {"path": "web/_site"}
+    assert jobs["build"]["permissions"] == {"contents": "read", "pages": "read"}
+    assert jobs["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh.md", "CONTRIBUTING.md"])
 def test_the_documents_links_resolve(readme):
     text = (ROOT / readme).read_text()

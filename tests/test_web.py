@@ -15,8 +15,8 @@ from urllib.parse import unquote, urldefrag, urljoin
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from bs4 import BeautifulSoup
 from browser import launch, needs_chromium, note_errors
+from bs4 import BeautifulSoup
 from common import ROOT, read
 from playwright.sync_api import sync_playwright
 
@@ -100,6 +100,8 @@ def new_page(browser, address):
         page = contexts[-1].new_page()
         note_errors(page, (own, "data:", "blob:"))
         page.on("requestfailed", lambda request: page.errors.append(request.url))
+        page.finished = []
+        page.on("requestfinished", lambda request: page.finished.append(request))
         return page
 
     yield open_page
@@ -161,6 +163,12 @@ def test_a_page(new_page, address, language, name):
     page = new_page(color_scheme="light")
     page.goto(f"{address}/{language}/{name}.html")
     rendered(page)
+    weight = sum(
+        request.sizes()["responseBodySize"]
+        for request in page.finished
+        if "/mathjax/" not in request.url
+    )
+    assert 100_000 < weight < 1_000_000
     assert page.locator("html").get_attribute("lang") == LANGUAGES[language]
     alternates = page.locator("link[rel=alternate]").evaluate_all(
         "links => links.map(link => [link.hreflang, link.href])"
@@ -197,22 +205,6 @@ def test_a_page(new_page, address, language, name):
     assert barriers(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert (page.foreign, page.errors) == ([], [])
-
-
-@pytest.mark.parametrize("name", order())
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_page_weighs_less_than_1_mb(new_page, address, language, name):
-    page = new_page()
-    finished = []
-    page.on("requestfinished", lambda request: finished.append(request))
-    page.goto(f"{address}/{language}/{name}.html", wait_until="networkidle")
-    rendered(page)
-    weight = sum(
-        request.sizes()["responseBodySize"]
-        for request in finished
-        if "/mathjax/" not in request.url
-    )
-    assert 100_000 < weight < 1_000_000
 
 
 def test_pages_follow_the_reading_order(site):

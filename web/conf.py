@@ -1,5 +1,6 @@
 """What Sphinx needs to know. web/build.py runs it once per language, with `-t zh` or `-t en`."""
 
+import ast
 import json
 import sys
 from pathlib import Path
@@ -46,7 +47,7 @@ def best(kappa):
     return {"kappa": kappa, "eta": round(eta, 4), "gamma": round(gamma, 4)}
 
 
-# After which cell of a notebook the playground stands, and what it shows at first.
+# After which cell of a notebook that shows none itself a playground stands, and its first state.
 PLAYGROUNDS = {
     "momentum-scratch": ("scaled-feature", {"kappa": 100, "eta": 0.2, "gamma": 0.9}),
     "momentum-when": ("slopes", best(100)),
@@ -106,9 +107,25 @@ sections = {}  # of each notebook, the names of the cells that begin with a head
 
 def playground(state):
     """Give the text of a cell that site.js makes a playground."""
-    return (
-        f"{WORDS['try']}\n\n```{{raw}} html\n<div data-playground='{json.dumps(state)}'></div>\n```"
-    )
+    return f"```{{raw}} html\n<div data-playground='{json.dumps(state)}'></div>\n```"
+
+
+def playgrounds(docname, cell):
+    """Give the texts of the playgrounds that stand after a cell.
+
+    An output of course.play's `trajectory` is stored as its call and a picture; site.js puts the
+    playground in the picture's place.
+    """
+    for output in cell.get("outputs", ()):
+        text = output.get("data", {}).get("text/plain", "")
+        if text.startswith("trajectory("):
+            call = ast.parse(text, mode="eval").body
+            state = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+            state["x1"], state["x2"] = state.pop("start")
+            yield playground(state)
+    place, state = PLAYGROUNDS.get(docname, (None, None))
+    if cell.id.removesuffix(f"-{FOLDER}") == place:
+        yield f"{WORDS['try']}\n\n{playground(state)}"
 
 
 def adapt(app, docname, source):
@@ -120,26 +137,25 @@ def adapt(app, docname, source):
     for cell in notebook.cells:
         if cell.id in ("first", "last"):  # the navigation; the theme has its own
             continue
-        name = cell.id.removesuffix(f"-{FOLDER}")
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
-            sections[docname].append(name)
+            sections[docname].append(cell.id.removesuffix(f"-{FOLDER}"))
         elif "alt" in cell.metadata:
             cell.metadata.mystnb = {"image": {"alt": cell.metadata.alt}}
         cells.append(cell)
-        place, state = PLAYGROUNDS.get(docname, (None, None))
-        if name == place:
-            cells.append(nbformat.v4.new_markdown_cell(playground(state), id="playground"))
+        cells += map(nbformat.v4.new_markdown_cell, playgrounds(docname, cell))
     if docname == app.config.root_doc:
         pages = [name for name in build.order() if name != docname] + ["playground", "references"]
         toctree = "\n".join(["```{toctree}", ":hidden:", *pages, "```"])
-        cells.append(nbformat.v4.new_markdown_cell(f"{WORDS['more']}\n\n{toctree}", id="more"))
+        cells.append(nbformat.v4.new_markdown_cell(f"{WORDS['more']}\n\n{toctree}"))
     notebook.cells = cells
     source[0] = nbformat.writes(notebook)
 
 
 def name_sections(app, doctree):
     """Name each section after its cell, so that an anchor is the same in both languages."""
-    for section, name in zip(doctree.findall(nodes.section), sections.get(app.env.docname, ["title"])):
+    for section, name in zip(
+        doctree.findall(nodes.section), sections.get(app.env.docname, ["title"])
+    ):
         section["ids"] = [name]
         section[0]["ids"] = [f"{name}-heading"]  # the search leads to headings that have an id
 

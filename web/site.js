@@ -35,6 +35,8 @@ async function mountPlayground(element) {
     state: JSON.parse(element.dataset.playground),
     address: "address" in element.dataset,
   });
+  // The picture of it in the notebook, which stood here until now.
+  element.previousElementSibling?.querySelector(".cell_output")?.remove();
 }
 
 function mountPlaygroundsNearby() {
