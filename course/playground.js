@@ -186,7 +186,7 @@ export const WORDS = {
     title: "Momentum playground",
     paths: "Paths: drag the start",
     losses: "Loss, split by eigenvalue",
-    map: "Convergence rate: click to choose (η, γ)",
+    map: "Convergence rate: click to choose (η, γ)",
     start: "Start of the paths",
     eta: "learning rate η",
     gamma: "momentum parameter γ",
@@ -222,9 +222,9 @@ export const WORDS = {
     lossAxis: "loss f",
     goals: "Goals, from x = (1, 1)",
     goal1: "κ = 1: reach the minimum in a single update. Does it take momentum?",
-    goal2: "κ = 10: at η ≥ 2.5, where gradient descent diverges, bring ‖x‖ to 10⁻⁶ of its start in 100 updates.",
-    goal3: "κ = 100: bring the loss f to 10⁻⁶ of its start in 60 updates.",
-    goal4: "κ = 100: bring ‖x‖ to 10⁻⁶ of its start in 95 updates.",
+    goal2: "κ = 10: at η ≥ 2.5, where gradient descent diverges, bring ‖x‖ to 10⁻⁶ of its start within 100 updates.",
+    goal3: "κ = 100: bring the loss f to 10⁻⁶ of its start within 60 updates.",
+    goal4: "κ = 100: bring ‖x‖ to 10⁻⁶ of its start within 95 updates.",
     goal5: "κ = 20: let η drop at a moment when the two conventions then part by 0.5 or more (both converge).",
     setUp: "Set up",
     reached: "reached",
@@ -233,7 +233,7 @@ export const WORDS = {
     copy: "Copy link",
     copied: "Link copied.",
     copyByHand: "Please copy the link from the address bar.",
-    formula: "with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:",
+    formula: ", with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:",
     pathsText: (n, m, d) => `Contours of f. After ${n} updates momentum is at ${m}, gradient descent at ${d}.`,
     lossesText: (n, m, d) => `After ${n} updates the loss of momentum is ${m}, that of gradient descent ${d}.`,
     mapText: (r, e) => `Here the rate is ${r}; at this γ it diverges from η = ${e}.`,
@@ -289,7 +289,7 @@ export const WORDS = {
     copy: "复制链接",
     copied: "链接已复制。",
     copyByHand: "请从地址栏复制链接。",
-    formula: "特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：",
+    formula: "，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：",
     pathsText: (n, m, d) => `f 的等高线。${n} 次更新之后，动量法在 ${m}，梯度下降在 ${d}。`,
     lossesText: (n, m, d) => `${n} 次更新之后，动量法的损失是 ${m}，梯度下降的损失是 ${d}。`,
     mapText: (r, e) => `这里的收敛率是 ${r}；γ 不变时，从 η = ${e} 起发散。`,
@@ -558,7 +558,7 @@ fieldset { border: 0; padding: 0; min-width: 0; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 1px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
-thead th { font-weight: 600; white-space: nowrap; }
+thead th { font-weight: 600; word-break: keep-all; }
 [scope=row] { text-align: left; }
 p { margin: 8px 0; }
 .note { color: var(--soft); }
@@ -621,7 +621,7 @@ const page = (words, address) => `
         `<tr><th scope="row">${words[row]}</th><td id="descent-${row}"></td><td id="momentum-${row}"></td></tr>`).join("")}</tbody></table>
       <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
       <p class="note" id="note"></p>
-      <p class="note">f(x) = ½(x₁²/κ + x₂²), ${words.formula} <b id="formula"></b></p></div>
+      <p class="note">f(x) = ½(x₁²/κ + x₂²)${words.formula} <b id="formula"></b></p></div>
     <div><strong>${words.goals}</strong><ol>${GOALS.map((_, i) => `
       <li><span role="img"></span><span>${words[`goal${i + 1}`]}</span><button type="button" data-goal="${i}"
         aria-label="${words.setUp}: ${i + 1}">${words.setUp}</button></li>`).join("")}</ol>
@@ -668,7 +668,7 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     frame = 0;
     paths = simulate(state);
     showNumbers();
-    if (!$("#paths").clientWidth) return; // not laid out yet, or hidden
+    if ($("#paths").clientWidth < 100) return; // hidden, or not laid out yet
     const colours = THEMES[$(".playground").dataset.theme];
     place($("#start"), drawPaths($("#paths"), state, paths, colours));
     drawLosses($("#losses"), state, paths, colours, words);
