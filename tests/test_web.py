@@ -134,13 +134,13 @@ def markdown(language, name):
     return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)
 
 
-def barriers(page, **options):
-    """Give what axe-core, with further options, finds to be a serious or critical barrier.
+def barriers(page, *exclude, **options):
+    """Give what axe-core finds to be a serious or critical barrier, and where.
 
     What is inside a formula is MathJax's, and takes long to look at. Without preload, as axe-core
     would ask for style sheets at wrong addresses.
     """
-    context = {"exclude": [["mjx-container > *"]]}
+    context = {"exclude": [[selector] for selector in ("mjx-container > *", *exclude)]}
     options |= {"preload": False, "resultTypes": ["violations"]}
     return [
         (found["id"], [node["target"] for node in found["nodes"]])
@@ -201,14 +201,23 @@ def test_a_page(new_page, address, language, name):
     assert sorted(images) == sorted([alt, True] for alt in alts)
 
     assert page.locator("[data-playground] .playground").count() == (name in PLAYGROUNDS)
-    assert barriers(page) == []
+    assert barriers(page, "pre") == []  # code takes long; it has a test of its own, below
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 360, "height": 780})
     page.locator("html[data-theme=dark]").wait_for()
-    # What may be different in the dark and on a phone.
-    assert barriers(page, runOnly=["color-contrast", "scrollable-region-focusable"]) == []
+    # What may be different in the dark, and on a phone.
+    assert barriers(page, "pre", runOnly=["color-contrast"]) == []
+    assert barriers(page, runOnly=["scrollable-region-focusable"]) == []
     assert page.evaluate("document.documentElement.scrollWidth") == 360
     assert (page.foreign, page.errors) == ([], [])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_code_can_be_read(new_page, address, scheme):
+    page = new_page(color_scheme=scheme)
+    page.goto(f"{address}/en/momentum-gluon.html")  # has tokens of nearly every kind
+    assert page.locator("html").get_attribute("data-theme") == scheme
+    assert barriers(page, runOnly=["color-contrast"]) == []
 
 
 def test_pages_follow_the_reading_order(site):
