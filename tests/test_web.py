@@ -4,6 +4,7 @@ import functools
 import gzip
 import http.server
 import io
+import json
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin
 
+import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import launch, needs_chromium, note_errors
@@ -20,6 +22,7 @@ from bs4 import BeautifulSoup
 from common import ROOT, read
 from playwright.sync_api import sync_playwright
 
+from course import play
 from tools.build import order
 from web import build
 
@@ -414,13 +417,22 @@ def test_the_buttons_of_a_chapter(site, language):
 
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
-    """Build pages with a link and a picture that are not there, of a repository without address."""
+    """Build pages of a repository without address.
+
+    A link and a picture lead nowhere; a notebook shows course.play's playground.
+    """
     folder = tmp_path_factory.mktemp("faulty")
     build.prepare(folder)
     with (folder / "notebooks/en/playground.md").open("a") as page:
         page.write("\n\n[nowhere](nowhere.ipynb)\n")
     with (folder / "notebooks/zh/playground.md").open("a") as page:
         page.write("\n\n![nothing](../../img/nothing.png)\n")
+    path = folder / "notebooks/en/glossary.ipynb"
+    glossary = read(path)
+    shown = {"text/plain": repr(play.trajectory(eta=0.5, start=(1, -1), nesterov=True))}
+    output = nbformat.v4.new_output("execute_result", shown)
+    glossary.cells.append(nbformat.v4.new_code_cell("play.trajectory()", outputs=[output]))
+    nbformat.write(glossary, path)
     env = os.environ | {"GIT_DIR": str(folder), "GITHUB_REPOSITORY": ""}
     code = "import sys, pathlib; from web import build; build.run_sphinx(*map(pathlib.Path, sys.argv[1:]))"
     result = subprocess.run(
@@ -445,6 +457,13 @@ def test_broken_links_and_pictures_stop_the_build(faulty):
     assert "nowhere.ipynb" in result.stderr
     assert "nothing.png" in result.stderr
     assert "The web edition was not built." in result.stderr
+
+
+def test_the_playground_stands_where_a_notebook_shows_it(faulty):
+    soup = BeautifulSoup((faulty[0] / "en/glossary.html").read_text(), "html.parser")
+    (element,) = soup.select("[data-playground]")
+    state = play.DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
+    assert json.loads(element["data-playground"]) == state
 
 
 # References
