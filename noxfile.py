@@ -58,6 +58,13 @@ def bench(session):
 
 
 @nox.session(python=PYTHON)
+def web(session):
+    """Build the web edition into web/_site; after -- another folder may follow."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "web/build.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def lock(session):
     """Pin what pyproject.toml asks for; `-- --upgrade` takes the newest that fit."""
     session.install("uv")

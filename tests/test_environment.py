@@ -56,7 +56,8 @@ def test_the_requirement_files_hold_what_pyproject_asks_for():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     direct = pyproject["project"]["dependencies"]
     assert {re.match(r"[\w-]+", one)[0] for one in direct} == {
-        *("mxnet", "numpy", "matplotlib", "jupyter", "nbval", "jupyterlab-language-pack-zh-CN")
+        *("mxnet", "numpy", "matplotlib", "jupyter", "nbval", "jupyterlab-language-pack-zh-CN"),
+        "anywidget",
     }
     assert {one.lower() for one in direct} <= set(pins(REQUIREMENTS))
     development = pins((ROOT / "requirements-dev.txt").read_text())
@@ -75,6 +76,16 @@ def test_the_readmes_test_command_is_the_one_that_ci_runs(readme):
     assert f"\n{ci_line}\n" in text
     opening = ci_line.replace("nox -s test", "nox -s lab")
     assert re.search(rf"^{re.escape(opening)}", text, re.MULTILINE)
+
+
+def test_the_web_edition_is_published_from_the_folder_that_nox_builds():
+    (ci_line,) = re.findall(r"^.*nox -s test$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/pages.yml").read_text())["jobs"]
+    steps = jobs["build"]["steps"]
+    assert ci_line.replace("nox -s test", "nox -s web") in [step.get("run") for step in steps]
+    assert steps[-1]["with"] == {"path": "web/_site"}
+    assert jobs["build"]["permissions"] == {"contents": "read", "pages": "read"}
+    assert jobs["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
 
 
 @pytest.mark.parametrize("readme", ["README.md", "README.zh.md", "CONTRIBUTING.md"])
@@ -104,16 +115,25 @@ def test_the_readme_lists_every_notebook_in_both_languages(readme):
         "ssh://git@github.com/someone/momentum.git",
     ],
 )
-def test_the_launch_link_comes_from_the_remote(remote):
-    assert launch.binder_link(remote, "zh") == (
-        "https://mybinder.org/v2/gh/someone/momentum/main"
-        "?urlpath=lab/tree/notebooks/zh/momentum-scratch.ipynb"
-    )
+def test_the_name_on_github_comes_from_the_remote(remote):
+    assert launch.name_on_github(remote) == "someone/momentum"
 
 
 @pytest.mark.parametrize("remote", ["", "/srv/git/momentum.git", "https://example.org/a/b.git"])
-def test_no_launch_link_without_a_repository_on_github(remote):
-    assert launch.binder_link(remote, "en") is None
+def test_no_name_without_a_repository_on_github(remote):
+    assert launch.name_on_github(remote) is None
+
+
+def test_the_environment_may_say_the_name_on_github(monkeypatch):
+    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/momentum")
+    assert launch.repository() == "someone/momentum"
+
+
+def test_the_launch_link_opens_the_chapter():
+    assert launch.binder_link("someone/momentum", "zh") == (
+        "https://mybinder.org/v2/gh/someone/momentum/main"
+        "?urlpath=lab/tree/notebooks/zh/momentum-scratch.ipynb"
+    )
 
 
 def test_the_doctor_finds_nothing_wrong_here():

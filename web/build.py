@@ -1,0 +1,160 @@
+"""Build the web edition: `python web/build.py [FOLDER]` (default: web/_site).
+
+One site in each language from the notebooks with their stored outputs, and a page that leads there.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import string
+import subprocess
+import sys
+import tempfile
+import tomllib
+from importlib.metadata import files
+from pathlib import Path
+
+import nbformat
+
+WEB = Path(__file__).parent
+ROOT = WEB.parent
+LANGUAGES = ("zh", "en")
+REFERENCES = {
+    "zh": {"title": "参考文献", "intro": "各章引用的文献。", "cited": "引用处：{}。", "and": "、"},
+    "en": {
+        "title": "References",
+        "intro": "What the chapters cite.",
+        "cited": "Cited in {}.",
+        "and": ", ",
+    },
+}
+START = {
+    "title": "Momentum Lab · 动量法实验室",
+    "zh": "用 Jupyter 笔记本学动量法。",
+    "en": "Learn momentum in optimization with Jupyter notebooks.",
+    # Where there is JavaScript, the reader's first language that we have is opened at once.
+    "head": """<script>
+      const known = navigator.languages.map((name) => name.slice(0, 2)).find((name) => /zh|en/.test(name));
+      location.replace(`${known || "en"}/index.html`);
+    </script>""",
+}
+MISSING = {
+    "title": "404",
+    "zh": "这里没有网页。",
+    "en": "There is no such page.",
+    # Shown at any address, so its links start from the site's own (GitHub Pages: /REPOSITORY).
+    "head": f'<base href="{os.environ.get("BASE_PATH", "").rstrip("/")}/">',
+}
+
+
+def references(language):
+    """Give the page of references, with the chapters that cite each.
+
+    Raises
+    ------
+    ValueError
+        If no notebook cites a reference.
+    """
+    words = REFERENCES[language]
+    texts = {
+        path.stem: [cell.source for cell in nbformat.read(path, as_version=4).cells]
+        for path in sorted((ROOT / "notebooks" / language).glob("*.ipynb"))
+    }
+    lines = [f"# {words['title']}\n\n{words['intro']}\n"]
+    for work in tomllib.loads((WEB / "references.toml").read_text())["reference"]:
+        title = f"[{work['title']}]({work['link']})" if "link" in work else work["title"]
+        chapters = [name for name, cells in texts.items() if work["title"] in "\n".join(cells)]
+        if not chapters:
+            raise ValueError(f"references.toml: no notebook cites “{work['title']}”")
+        cited = words["cited"].format(words["and"].join(f"[](/{name}.ipynb)" for name in chapters))
+        lines.append(f"- {work['authors']}. {title}. {work['where']}. {cited}")
+    return "\n".join(lines)
+
+
+def prepare(folder):
+    """Lay out what Sphinx reads, as it lies in the repository, so that every link holds."""
+    shutil.copytree(ROOT / "img", folder / "img")
+    for language in LANGUAGES:
+        pages = folder / "notebooks" / language
+        shutil.copytree(ROOT / "notebooks" / language, pages)
+        shutil.copytree(WEB / "pages" / language, pages, dirs_exist_ok=True)
+        (pages / "references.md").write_text(references(language))
+
+
+def run_sphinx(folder, site):
+    """Make the pages of both languages, at the same time; a warning is an error."""
+    runs = [
+        subprocess.Popen(
+            [
+                *(
+                    sys.executable,
+                    "-m",
+                    "sphinx",
+                    "--quiet",
+                    "--fail-on-warning",
+                    "--tag",
+                    language,
+                ),
+                *("--conf-dir", WEB, "--doctree-dir", folder / "doctrees" / language),
+                *(folder / "notebooks" / language, folder / "html" / language),
+            ],
+        )
+        for language in LANGUAGES
+    ]
+    if any([run.wait() for run in runs]):  # noqa: C419, wait for both
+        sys.exit("The web edition was not built.")
+    for language in LANGUAGES:
+        shutil.move(folder / "html" / language, site)
+
+
+def prune(pages):
+    """Remove what the theme brings and no page uses, most of all Font Awesome's script."""
+    static = pages / "_static"
+    shutil.rmtree(static / "locales")
+    for pattern in ("scripts/fontawesome.*", "**/*.map", "*webpack-macros.html"):
+        for path in static.glob(pattern):
+            path.unlink()
+
+
+def index(pages):
+    """Make the search index of the pages in a language."""
+    command = [sys.executable, "-m", "pagefind", "--silent", "--site", pages, "--keep-index-url"]
+    command += [
+        "--root-selector",
+        "article.bd-article",
+        "--exclude-selectors",
+        ".headerlink, .math",
+    ]
+    subprocess.run(command, check=True)
+
+
+def build(site):
+    """Build the whole site in the folder `site`, anew."""
+    shutil.rmtree(site, ignore_errors=True)
+    site.mkdir(parents=True)
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(Path(folder))
+        run_sphinx(Path(folder), site)
+    (mathjax,) = (
+        file for file in files("django-static-mathjax") if file.match("es5/tex-svg-full.js")
+    )
+    (site / "mathjax").mkdir()
+    shutil.copy(mathjax.locate(), site / "mathjax")
+    # As a string in a plain script, since a page opened from a file may not import a module.
+    module = json.dumps((ROOT / "course/playground.js").read_text(), ensure_ascii=False)
+    for language in LANGUAGES:
+        prune(site / language)
+        index(site / language)
+        (site / language / "_static/playground.js").write_text(f"playgroundModule = {module};\n")
+    start = string.Template((WEB / "start.html").read_text())
+    (site / "index.html").write_text(start.substitute(START))
+    (site / "404.html").write_text(start.substitute(MISSING))
+    shutil.copy(WEB / "icon.svg", site)
+    (site / ".nojekyll").touch()  # GitHub Pages would leave out _static
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path, default=WEB / "_site")
+    build(parser.parse_args().folder)

@@ -1,0 +1,179 @@
+"""What Sphinx needs to know. web/build.py runs it once per language, with `-t zh` or `-t en`."""
+
+import ast
+import json
+import sys
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+from tools import build, launch  # noqa: E402
+
+LANGUAGES = {
+    "zh": {"code": "zh-CN", "name": "中文", "folder": "zh"},
+    "en": {"code": "en", "name": "English", "folder": "en"},
+}
+FOLDER, OTHER = ("zh", "en") if tags.has("zh") else ("en", "zh")  # noqa: F821, Sphinx gives `tags`
+WORDS = {
+    "zh": {
+        "title": "动量法实验室",
+        "contents": "本页内容",
+        "search": "搜索…",
+        "try": "**动手试试**（[游乐场](playground.md)另有一页）：",
+        "licence": "代码：{mit}许可；文字和图：{cc}许可。",
+        "more": "另有[游乐场](playground.md)和[参考文献](references.md)。\n\n"
+        "这是网页版，运行结果已经在页面上。要自己运行，请下载整个课程：笔记本会用到旁边的文件。",
+    },
+    "en": {
+        "title": "Momentum Lab",
+        "contents": "On this page",
+        "search": "Search…",
+        "try": "**Try it** (the [playground](playground.md) also has a page of its own):",
+        "licence": "Code: {mit}. Text and figures: {cc}.",
+        "more": "See also the [playground](playground.md) and the [references](references.md).\n\n"
+        "This is the web edition, with the results in place. To run a notebook yourself, get the "
+        "whole course, as a notebook needs the files around it.",
+    },
+}[FOLDER]
+
+
+def best(kappa):
+    """Give the playground's state at momentum's best parameters for a condition number."""
+    root = kappa**0.5
+    eta, gamma = (2 * root / (root + 1)) ** 2, ((root - 1) / (root + 1)) ** 2
+    return {"kappa": kappa, "eta": round(eta, 4), "gamma": round(gamma, 4)}
+
+
+# After which cell of a notebook that shows none itself a playground stands, and its first state.
+PLAYGROUNDS = {
+    "momentum-scratch": ("scaled-feature", {"kappa": 100, "eta": 0.2, "gamma": 0.9}),
+    "momentum-when": ("slopes", best(100)),
+    "momentum-why": ("best", best(20)),
+}
+
+project = WORDS["title"]
+language = {"zh": "zh_CN", "en": "en"}[FOLDER]
+extensions = ["myst_nb"]
+nb_execution_mode = "off"
+myst_enable_extensions = ["dollarmath"]
+templates_path = ["templates"]
+html_theme = "sphinx_book_theme"
+html_title = project
+html_favicon = "icon.svg"
+html_context = {"default_mode": "auto"}
+html_static_path = ["site.css", "site.js"]
+html_css_files = ["site.css"]
+html_use_index = False
+html_show_sphinx = False
+pygments_style = "tango"
+
+html_theme_options = {
+    "article_header_end": ["language", "article-header-buttons"],
+    "navbar_persistent": [],
+    "footer_content_items": ["extra-footer"],
+    "toc_title": WORDS["contents"],
+    "search_bar_text": WORDS["search"],
+    "home_page_in_toc": True,
+    "show_toc_level": 2,
+    "use_fullscreen_button": False,
+    "extra_footer": WORDS["licence"].format(
+        mit='<a rel="license" href="https://opensource.org/license/mit">MIT</a>',
+        cc='<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>',
+    ),
+}
+repository = launch.repository()
+if repository:
+    html_theme_options |= {
+        "repository_url": f"https://github.com/{repository}",
+        "repository_branch": "main",
+        "path_to_docs": f"notebooks/{FOLDER}",
+        "use_repository_button": True,
+        "launch_buttons": {
+            "binderhub_url": "https://mybinder.org",
+            "notebook_interface": "jupyterlab",
+        },
+    }
+
+# One file holds all that the formulas need; the menu and its extensions would fetch more.
+mathjax_path = "../../mathjax/tex-svg-full.js"
+mathjax3_config = {"options": {"enableMenu": False}}
+
+
+sections = {}  # of each notebook, the names of the cells that begin with a heading
+
+
+def playground(state):
+    """Give the text of a cell that site.js makes a playground."""
+    return f"```{{raw}} html\n<div data-playground='{json.dumps(state)}'></div>\n```"
+
+
+def playgrounds(docname, cell):
+    """Give the texts of the playgrounds that stand after a cell.
+
+    An output of course.play's `trajectory` is stored as its call and a picture; site.js puts the
+    playground in the picture's place.
+    """
+    for output in cell.get("outputs", ()):
+        text = output.get("data", {}).get("text/plain", "")
+        if text.startswith("trajectory("):
+            call = ast.parse(text, mode="eval").body
+            state = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+            state["x1"], state["x2"] = state.pop("start")
+            yield playground(state)
+    place, state = PLAYGROUNDS.get(docname, (None, None))
+    if cell.id.removesuffix(f"-{FOLDER}") == place:
+        yield f"{WORDS['try']}\n\n{playground(state)}"
+
+
+def adapt(app, docname, source):
+    """Make a page of a notebook: its bytes, unchanged, are what the reader downloads."""
+    if app.env.doc2path(docname).suffix != ".ipynb":
+        return
+    notebook = nbformat.reads(source[0], as_version=4)
+    cells, sections[docname] = [], []
+    for cell in notebook.cells:
+        if cell.id in ("first", "last"):  # the navigation; the theme has its own
+            continue
+        if cell.cell_type == "markdown" and cell.source.startswith("#"):
+            sections[docname].append(cell.id.removesuffix(f"-{FOLDER}"))
+        elif "alt" in cell.metadata:
+            cell.metadata.mystnb = {"image": {"alt": cell.metadata.alt}}
+        cells.append(cell)
+        cells += map(nbformat.v4.new_markdown_cell, playgrounds(docname, cell))
+    if docname == app.config.root_doc:
+        pages = [name for name in build.order() if name != docname] + ["playground", "references"]
+        toctree = "\n".join(["```{toctree}", ":hidden:", *pages, "```"])
+        cells.append(nbformat.v4.new_markdown_cell(f"{WORDS['more']}\n\n{toctree}"))
+    notebook.cells = cells
+    source[0] = nbformat.writes(notebook)
+
+
+def name_sections(app, doctree):
+    """Name each section after its cell, so that an anchor is the same in both languages."""
+    for section, name in zip(
+        doctree.findall(nodes.section), sections.get(app.env.docname, ["title"])
+    ):
+        section["ids"] = [name]
+        section[0]["ids"] = [f"{name}-heading"]  # the search leads to headings that have an id
+
+
+def add_languages(app, pagename, templatename, context, doctree):
+    """Tell the templates what the languages are."""
+    context["languages"] = [(one["code"], one["folder"]) for one in LANGUAGES.values()]
+    context["other"] = LANGUAGES[OTHER]
+
+
+def without_search(app):
+    """Keep Sphinx from writing its own search page and index."""
+    app.builder.search = False
+
+
+def setup(app):
+    """Connect the above."""
+    app.connect("builder-inited", without_search)
+    app.connect("source-read", adapt)
+    app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
+    app.connect("html-page-context", add_languages)
