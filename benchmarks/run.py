@@ -205,8 +205,8 @@ def footprint_rows():
         ("environment", size_on_disk("mxnet", *rest), size_on_disk("torch", *rest)),
         (
             "idle kernel",
-            idle_kernel("from mxnet import nd; nd.ones(1).asnumpy()"),
-            idle_kernel("import torch; torch.ones(1).numpy()"),
+            idle_kernel("from mxnet import nd; one = nd.ones(1).asnumpy()"),
+            idle_kernel("import torch; one = torch.ones(1).numpy()"),
         ),
     ):
         name, rival = f"(h) {what}, {ours / MB:.0f} MB", f"with PyTorch, {theirs / MB:.0f} MB"
@@ -216,24 +216,24 @@ def footprint_rows():
 # The command
 
 
+def duration(seconds):
+    """Give a duration in the unit that suits it; nothing for a quantity that is none."""
+    if seconds is None:
+        return ""
+    unit, factor = ("s", 1) if seconds >= 1 else ("ms", 1e3) if seconds >= 1e-3 else ("µs", 1e6)
+    return f"{seconds * factor:.3g} {unit}"
+
+
 def shown(entry):
     """Give a line of the table."""
-    times = [
-        f"{1000 * entry[key]:,.3g} ms" if entry[key] else ""
-        for key in ("median_s", "rival_median_s")
-    ]
     goal = "" if entry["goal"] is None else f"≤ {entry['goal']:.3g}"
-    met = {None: "", True: "met", False: "MISSED"}[entry["met"]]
     columns = (
-        entry["name"],
-        times[0],
-        entry["rival"],
-        times[1],
-        f"{entry['ratio']:.3g}",
-        goal,
-        met,
+        *(entry["name"], duration(entry["median_s"])),
+        *(entry["rival"], duration(entry["rival_median_s"])),
+        *(f"{entry['ratio']:.3g}", goal),
+        {None: "", True: "met", False: "MISSED"}[entry["met"]],
     )
-    return "| " + " | ".join(columns) + " |"
+    return f"| {' | '.join(columns)} |"
 
 
 def main():
@@ -262,9 +262,9 @@ def main():
                     continue
                 row.rounds = options.rounds or row.rounds
                 yield compare(row)
-        if options.only in "memory":
+        if options.only in "peak memory":
             yield from peak_rows(has_torch)
-        if options.only in "footprint" and has_torch:
+        if options.only in "environment, idle kernel" and has_torch:
             yield from footprint_rows()
 
     table = []
