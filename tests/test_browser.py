@@ -1,33 +1,27 @@
-"""The chapter in a real browser: JupyterLab as `nox -s lab` starts it, driven in Chromium."""
+"""The course in a real browser: JupyterLab as `nox -s lab` starts it, driven in Chromium."""
 
 import os
+import re
 import secrets
 import shutil
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 
 import nbformat
 import pytest
+from browser import SCREENSHOTS, launch, needs_chromium, note_errors, wait_until
 from common import ROOT, read
 from playwright.sync_api import sync_playwright
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-SCREENSHOTS = ROOT / "screenshots"  # not in git; CI keeps them where a test fails
+pytestmark = needs_chromium
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="no Chromium; on Debian: apt-get install chromium fonts-noto-cjk"
+PLAY = (
+    "import sys\n\nsys.path.insert(0, '../..')\nfrom course import play\n\n"
+    "view = play.trajectory(start=(-1, 0.5))\nview",
+    "print(', '.join(f'{view.state[key]:.2f}' for key in ('x1', 'x2', 'gamma')))",
 )
-
-
-def wait_until(condition, seconds, what):
-    end = time.monotonic() + seconds
-    while not (result := condition()):
-        assert time.monotonic() < end, f"{what}: not within {seconds} s"
-        time.sleep(0.2)
-    return result
 
 
 @pytest.fixture
@@ -42,11 +36,20 @@ def course(tmp_path):
             if cell.cell_type == "code":
                 cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, path)
+        if path.stem == "momentum-scratch":
+            notebook.cells = [nbformat.v4.new_code_cell(code) for code in PLAY]
+            nbformat.write(notebook, path.with_stem("play"))
     return tmp_path
 
 
 @pytest.fixture
-def lab(course, language):
+def name():
+    """Give the name of the notebook that is opened."""
+    return "momentum-scratch"
+
+
+@pytest.fixture
+def lab(course, language, name):
     """Start JupyterLab on loopback; give its address and its token."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -57,7 +60,7 @@ def lab(course, language):
     with (course / "lab.log").open("w") as log:
         server = subprocess.Popen(
             [
-                *(sys.executable, "tools/lab.py", f"notebooks/{language}/momentum-scratch.ipynb"),
+                *(sys.executable, "tools/lab.py", f"notebooks/{language}/{name}.ipynb"),
                 *("--no-browser", "--ip=127.0.0.1", f"--port={port}"),
                 *("--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"),
             ],
@@ -83,32 +86,20 @@ def lab(course, language):
 
 
 @pytest.fixture
-def page(lab, language):
+def page(lab, language, name):
     """Open the address that JupyterLab itself would open; note what goes wrong on the page."""
     address, token = lab
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=[
-                *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-                *("--disable-background-networking", "--disable-component-update"),
-                "--disable-sync",
-            ],
-        )
+        browser = launch(playwright)
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(60_000)
-        page.foreign, page.errors = [], []
-        own = (address, address.replace("http", "ws"), "data:", "blob:")
-        page.on("request", lambda r: r.url.startswith(own) or page.foreign.append(r.url))
-        page.on("websocket", lambda w: w.url.startswith(own) or page.foreign.append(w.url))
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.on("console", lambda m: m.type == "error" and page.errors.append(m.text))
+        note_errors(page, (address, address.replace("http", "ws"), "data:", "blob:"))
         page.goto(f"{address}/?token={token}")
         try:
             yield page
         finally:
             SCREENSHOTS.mkdir(exist_ok=True)
-            page.screenshot(path=SCREENSHOTS / f"chapter-{language}-end.png")
+            page.screenshot(path=SCREENSHOTS / f"{name}-{language}-end.png")
             browser.close()
 
 
@@ -120,6 +111,14 @@ def kernel_is_ready(page):
         return False
     kernels = answer.json()
     return [(one["execution_state"], one["connections"]) for one in kernels] == [("idle", 1)]
+
+
+def run_all(page, language):
+    """Choose Run All Cells in the menu, once there is a kernel."""
+    wait_until(lambda: kernel_is_ready(page), 60, "the kernel is ready")
+    menu = {"zh": "运行", "en": "Run"}[language]  # JupyterLab speaks the notebook's language
+    page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
+    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
 
 
 def open_images(page):
@@ -140,11 +139,7 @@ def open_images(page):
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_chapter_runs_in_jupyterlab(page, course, language):
     path = course / f"notebooks/{language}/momentum-scratch.ipynb"
-    wait_until(lambda: kernel_is_ready(page), 60, "the kernel is ready")
-    page.screenshot(path=SCREENSHOTS / f"chapter-{language}-start.png")
-    menu = {"zh": "运行", "en": "Run"}[language]  # JupyterLab speaks the notebook's language
-    page.locator(".lm-MenuBar-itemLabel", has_text=menu).first.click()
-    page.locator('.lm-Menu-item[data-command="runmenu:run-all"]').click()
+    run_all(page, language)
 
     def saved():
         page.keyboard.press("Control+s")
@@ -180,4 +175,40 @@ def test_the_chapter_runs_in_jupyterlab(page, course, language):
     page.locator(".jp-Cell").get_by_text(other, exact=True).last.click()
     title = {"zh": "Momentum, from scratch", "en": "动量法——从零开始"}[language]
     page.locator(".jp-NotebookPanel:visible h1", has_text=title).first.wait_for()
+    assert (page.foreign, page.errors) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["play"])
+@pytest.mark.parametrize("language", ["zh"])
+def test_the_playground_is_live_in_jupyterlab(page, language, name):
+    run_all(page, language)
+    start = page.get_by_role("slider", name="轨迹的起点")
+    printed = page.locator('.jp-OutputArea [data-mime-type="application/vnd.jupyter.stdout"]')
+    printed.filter(has_text="-1.00, 0.50, 0.50").wait_for()
+    assert start.get_attribute("aria-valuetext") == "x₁ = −1.00, x₂ = 0.50"
+
+    start.scroll_into_view_if_needed()
+    box = start.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 10, steps=5)
+    page.mouse.up()
+    dragged = start.get_attribute("aria-valuetext")
+    assert dragged != "x₁ = −1.00, x₂ = 0.50"
+    # Keys are the playground's, not JupyterLab's: ↓ would go to the next cell, 6 make it a heading.
+    page.keyboard.press("ArrowDown")
+    moved = start.get_attribute("aria-valuetext")
+    assert moved != dragged
+    page.get_by_role("spinbutton", name="动量参数 γ").select_text()
+    page.keyboard.type("0.65")
+    assert page.locator(".jp-Cell").first.get_attribute("class").count("jp-mod-active") == 1
+    assert page.locator(".jp-CodeCell").count() == 2
+    page.screenshot(path=SCREENSHOTS / "play-zh-dragged.png")
+
+    page.locator(".jp-CodeCell .cm-content").nth(1).click()
+    page.keyboard.press("Shift+Enter")  # now Python says what it knows
+    x1, x2 = re.findall("[−0-9.]+(?=,|$)", moved)
+    expected = f"{x1}, {x2}, 0.65".replace("−", "-")
+    printed.filter(has_text=expected).wait_for()
     assert (page.foreign, page.errors) == ([], [])

@@ -240,9 +240,23 @@ def test_an_export_that_cannot_stand_alone_is_refused():
         (code("import sys; sys.stderr.write('oh')"), "writes to stderr"),
         (code("%matplotlib inline\nimport matplotlib.pyplot as p; p.plot(); p.show()"), "alt text"),
         (code("1", alt="a figure"), "alt text"),
+        (code("import ipywidgets; ipywidgets.IntSlider()"), "shows a widget that has no picture"),
     ],
 )
 def test_what_a_reader_should_not_see_stops_the_build(tmp_path, cell, fault):
     notebook = nbformat.v4.new_notebook(cells=[cell])
     with pytest.raises(build.SourceError, match=fault):
         build.execute(notebook, tmp_path)
+
+
+def test_of_a_widget_only_its_picture_and_its_text_are_stored(tmp_path):
+    show = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom course import play\nplay.trajectory()"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[code(show, alt="the paths")])
+    build.execute(notebook, tmp_path)
+    (output,) = notebook.cells[0].outputs
+    assert set(output.data) == {"text/plain", "image/png"}
+    assert output.data["text/plain"].startswith("trajectory(eta=1.6, gamma=0.5, kappa=20")
+    assert output.metadata == {"image/png": {"alt": "the paths"}}
+    assert "widgets" not in notebook.metadata

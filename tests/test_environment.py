@@ -56,7 +56,8 @@ def test_the_requirement_files_hold_what_pyproject_asks_for():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
     direct = pyproject["project"]["dependencies"]
     assert {re.match(r"[\w-]+", one)[0] for one in direct} == {
-        *("mxnet", "numpy", "matplotlib", "jupyter", "nbval", "jupyterlab-language-pack-zh-CN")
+        *("mxnet", "numpy", "matplotlib", "jupyter", "nbval", "jupyterlab-language-pack-zh-CN"),
+        "anywidget",
     }
     assert {one.lower() for one in direct} <= set(pins(REQUIREMENTS))
     development = pins((ROOT / "requirements-dev.txt").read_text())

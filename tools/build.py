@@ -23,6 +23,7 @@ LANGUAGES = ("zh", "en")
 EDITIONS = tuple(product(LANGUAGES, ("exercise", "solution")))
 TAGS = {"exercise", "solution", "volatile"}
 INDEX = "index"  # the table of contents: the build lists the notebooks in it
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -236,7 +237,7 @@ def execute(notebook, directory):
     ------
     SourceError
         If a cell writes to stderr, or draws a figure without alt text, or has alt text and draws
-        none.
+        none, or shows a widget that has no picture.
     """
     if not any(cell.cell_type == "code" for cell in notebook.cells):
         return
@@ -268,6 +269,11 @@ def _finish_outputs(cell):
     for output in cell.outputs:
         if output.get("name") == "stderr":
             raise SourceError(f"cell {cell.id!r} writes to stderr:\n{output.text}")
+        # A widget lives as long as its kernel. Stored, it would make a page load scripts from a
+        # CDN; its picture is what a reader without a kernel sees.
+        if output.get("data", {}).pop(WIDGET, None) and "image/png" not in output.data:
+            raise SourceError(f"cell {cell.id!r} shows a widget that has no picture")
+        output.get("metadata", {}).pop(WIDGET, None)
 
 
 # course/taught.py

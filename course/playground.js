@@ -1,0 +1,863 @@
+// The playground: gradient descent and momentum on a quadratic function, which one can touch.
+//
+//   f(x) = ½(λ₁x₁² + λ₂x₂²) with λ₁ = 1/κ and λ₂ = 1, so that κ is the condition number.
+//
+// One module without dependencies: an anywidget in a notebook (the default export, see play.py),
+// and on any page `mount(element, {lang, state, address})`.
+
+// ---------------------------------------------------------------- The state
+
+export const DEFAULTS = {
+  eta: 1.6, gamma: 0.5, kappa: 20, // the chapter's 0.1x₁² + 2x₂² at η = 0.4, scaled to λ₂ = 1
+  x1: 1, x2: 1, // the start; the velocity is 0
+  convention: "inside", // v ← γv + ηg, x ← x − v; "outside": v ← γv + g, x ← x − ηv
+  nesterov: false,
+  decay: 0, // after this update η is a tenth of itself; 0: never
+  updates: 60, // how many are drawn
+};
+export const LIMITS = {
+  eta: [0.01, 5], gamma: [0, 0.999], kappa: [1, 10000],
+  x1: [-1.5, 1.5], x2: [-1.1, 1.1], decay: [0, 1000], updates: [10, 1000],
+};
+const WHOLE = ["decay", "updates"];
+
+/** Make a valid state of anything: numbers within their limits, defaults for nonsense. */
+export function valid(given) {
+  const state = { ...DEFAULTS };
+  for (const [key, [low, high]] of Object.entries(LIMITS)) {
+    const value = given?.[key];
+    const isText = typeof value === "string" && value.trim() !== "";
+    const number = isText || typeof value === "number" ? Number(value) : NaN;
+    if (Number.isNaN(number)) continue;
+    state[key] = Math.min(high, Math.max(low, number));
+    if (WHOLE.includes(key)) state[key] = Math.round(state[key]);
+  }
+  state.decay = Math.min(state.decay, state.updates);
+  if (given?.convention === "outside") state.convention = "outside";
+  state.nesterov = [true, 1, "1", "true"].includes(given?.nesterov);
+  return state;
+}
+
+/** Write a state as the part of an address after #. */
+export function format(state) {
+  const entries = Object.entries(valid(state)).map(([key, value]) => [key, String(value)]);
+  return new URLSearchParams(entries).toString();
+}
+
+/** Read what `format` wrote; whatever cannot be read is the default. */
+export function parse(text) {
+  return valid(Object.fromEntries(new URLSearchParams(String(text).replace(/^#/, ""))));
+}
+
+// ---------------------------------------------------------------- The mathematics
+
+const TINY = 1e-6; // how far down the numbers count the updates
+const LIMIT = 100000; // updates, after which a run is given up
+const norms = new Float64Array(LIMIT + 1); // of one run; a fresh array each time would cost more
+
+export const eigenvalues = (kappa) => [1 / kappa, 1];
+
+/** The learning rate of update t = 1, 2, … */
+const etaAt = (state, t) => (state.decay && t > state.decay ? 0.1 * state.eta : state.eta);
+const lastEta = (state) => etaAt(state, Infinity);
+
+/**
+ * Spectral radius of the 2 × 2 matrix that one update multiplies (v, x) by, for one eigenvalue.
+ * Both conventions have the same trace and determinant, hence the same rate.
+ */
+export function rate(eta, gamma, lambda, nesterov = false) {
+  const h = eta * lambda;
+  const trace = nesterov ? (1 + gamma) * (1 - h) : 1 + gamma - h;
+  const determinant = nesterov ? gamma * (1 - h) : gamma;
+  const discriminant = trace * trace - 4 * determinant;
+  if (discriminant < 0) return Math.sqrt(determinant); // complex roots
+  return (Math.abs(trace) + Math.sqrt(discriminant)) / 2;
+}
+
+/** The rate of the slowest eigendirection. */
+export function worstRate(eta, gamma, kappa, nesterov = false) {
+  return Math.max(...eigenvalues(kappa).map((lambda) => rate(eta, gamma, lambda, nesterov)));
+}
+
+/** The bound on ηλ at which a root reaches −1: below it converges, at it no longer. */
+export function edge(gamma, nesterov = false) {
+  return (2 * (1 + gamma)) / (nesterov ? 1 + 2 * gamma : 1);
+}
+
+const loss = (state, x1, x2) => (x1 * x1 / state.kappa + x2 * x2) / 2;
+
+/**
+ * Follow one method from the start, in float64.
+ *
+ * Gives `points` (x₁, x₂ of the start and of each drawn update, one after the other); `needed` and
+ * `neededLoss`, the updates after which ‖x‖ and f are at most 1e-6 of their start and stay so
+ * (Infinity: never, or not within 100000 updates); `measured`, the rate seen in the tail, NaN if
+ * the run is too short to tell.
+ */
+function follow(state) {
+  const { gamma, updates, decay } = state;
+  const [lambda1, lambda2] = eigenvalues(state.kappa);
+  const inside = state.convention === "inside";
+  const points = new Float64Array(2 * updates + 2);
+  let x1 = state.x1, x2 = state.x2, v1 = 0, v2 = 0;
+  const start = Math.sqrt(x1 * x1 + x2 * x2), startLoss = loss(state, x1, x2);
+  points.set([x1, x2]);
+  norms[0] = start;
+  let above = start ? 0 : -1, aboveLoss = above; // the last update still above 1e-6 of the start
+  let end = 0, floor = 1e-24 * start, ceiling = 1e24 * start; // where the tail ends
+  for (let t = 1; t <= updates || (!end && t <= LIMIT); t++) {
+    const eta = etaAt(state, t);
+    // What the velocity is multiplied by when x moves, and what the gradient when it enters v.
+    const move = inside ? 1 : eta, enter = inside ? eta : 1;
+    const ahead = state.nesterov ? move * gamma : 0;
+    v1 = gamma * v1 + enter * lambda1 * (x1 - ahead * v1);
+    v2 = gamma * v2 + enter * lambda2 * (x2 - ahead * v2);
+    x1 -= move * v1;
+    x2 -= move * v2;
+    if (t <= updates) points.set([x1, x2], 2 * t);
+    const norm = Math.sqrt(x1 * x1 + x2 * x2);
+    norms[t] = norm;
+    if (!(norm <= TINY * start)) above = t; // so written that NaN counts as above
+    if (!(loss(state, x1, x2) <= TINY * startLoss)) aboveLoss = t;
+    if (t === decay) {
+      floor = Math.min(floor, 1e-24 * norm);
+      ceiling = Math.max(ceiling, 1e24 * norm);
+    }
+    // The step is small too: x passes near 0 in every oscillation, but then it moves fast.
+    const settled = norm <= floor && move * Math.sqrt(v1 * v1 + v2 * v2) <= floor;
+    if (!end && t > decay && (settled || !(norm <= ceiling))) end = t;
+  }
+  const last = Math.max(updates, end || LIMIT);
+  return {
+    points,
+    needed: above < last ? above + 1 : Infinity,
+    neededLoss: aboveLoss < last ? aboveLoss + 1 : Infinity,
+    measured: measuredRate(decay, end || LIMIT),
+  };
+}
+
+/** Compare the largest ‖x‖ of two windows, early and late: oscillations must not matter. */
+function measuredRate(decay, end) {
+  const from = Math.max(Math.floor(end / 4), decay) + 1, width = Math.floor((end - from) / 3);
+  if (width < 3) return NaN;
+  const largest = (first) => norms.subarray(first, first + width).reduce((a, b) => Math.max(a, b));
+  return (largest(from + 2 * width) / largest(from)) ** (1 / (2 * width));
+}
+
+/** All that is drawn: momentum, gradient descent at the same η, momentum in the other convention. */
+export function simulate(given) {
+  const state = valid(given);
+  const convention = state.convention === "inside" ? "outside" : "inside";
+  return {
+    momentum: follow(state),
+    descent: follow({ ...state, gamma: 0, nesterov: false }),
+    other: state.decay && state.gamma ? follow({ ...state, convention }) : null,
+  };
+}
+
+/** How far two paths part while they are drawn. */
+const parting = ({ points: a }, { points: b }) =>
+  Math.sqrt(Math.max(...pairs(a.map((x, i) => (x - b[i]) ** 2)).map(([dx, dy]) => dx + dy)));
+
+// ---------------------------------------------------------------- The goals
+
+const FROM = { x1: 1, x2: 1, nesterov: false, decay: 0 };
+
+/** What each sets up, and when it is reached; its text is goal1, goal2, … below. */
+export const GOALS = [
+  { setup: { ...FROM, kappa: 1 }, reached: (state, { momentum }) => momentum.needed <= 1 },
+  { setup: { ...FROM, kappa: 10 },
+    reached: (state, { momentum }) => state.eta >= 2.5 && momentum.needed <= 100 },
+  { setup: { ...FROM, kappa: 100 }, reached: (state, { momentum }) => momentum.neededLoss <= 60 },
+  { setup: { ...FROM, kappa: 100 }, reached: (state, { momentum }) => momentum.needed <= 95 },
+  { setup: { x1: 1, x2: 1, nesterov: false, kappa: 20 }, // with a decay, which the learner chooses
+    reached: (state, { momentum, other }) =>
+      other && Math.max(momentum.needed, other.needed) < Infinity && parting(momentum, other) >= 0.5 },
+].map(({ setup, reached }) => ({
+  setup,
+  reached: (state, paths) =>
+    Object.entries(setup).every(([key, value]) => state[key] === value) && Boolean(reached(state, paths)),
+}));
+
+// ---------------------------------------------------------------- The words
+
+export const WORDS = {
+  en: {
+    title: "Momentum playground",
+    paths: "Paths: drag the start",
+    losses: "Loss, split by eigenvalue",
+    map: "Convergence rate: click to choose (η, γ)",
+    start: "Start of the paths",
+    eta: "learning rate η",
+    gamma: "momentum parameter γ",
+    kappa: "condition number κ",
+    updates: "updates drawn",
+    convention: "η and the velocity",
+    inside: "η inside",
+    outside: "η outside",
+    nesterov: "Nesterov’s accelerated gradient",
+    decayOn: "η × 0.1 after update",
+    momentum: "momentum",
+    nesterovName: "Nesterov",
+    descent: "gradient descent",
+    other: "momentum, other convention",
+    flat: "along x₁, λ = 1/κ",
+    steep: "along x₂, λ = 1",
+    total: ", total loss",
+    predicted: "rate predicted",
+    measured: "rate measured",
+    needed: "updates until ‖x‖ ≤ 10⁻⁶ of its start",
+    neededLoss: "updates until f ≤ 10⁻⁶ of its start",
+    never: "never",
+    converges: (name) => `${name}: converges`,
+    diverges: (name, bound, left, right) => `${name}: diverges: ηλ > ${bound} (${left} > ${right})`,
+    atEdge: (name, bound) => `${name}: at the edge ηλ = ${bound}, does not converge`,
+    same: "While η is constant, η inside and η outside the velocity trace the same path.",
+    parts: (update) => `After update ${update} the two part: old steps keep their size with η inside the velocity; with η outside, they shrink with η at once.`,
+    noVelocity: "With γ = 0 no old step is kept, so both conventions trace the same path.",
+    edge: (bound) => `dashed: stability edge ηλ = ${bound}`,
+    diverging: "hatched: diverges",
+    rateAxis: "rate (smaller is faster)",
+    updatesAxis: "updates",
+    lossAxis: "loss f",
+    goals: "Goals, from x = (1, 1)",
+    goal1: "κ = 1: reach the minimum in a single update. Does it take momentum?",
+    goal2: "κ = 10: at η ≥ 2.5, where gradient descent diverges, bring ‖x‖ to 10⁻⁶ of its start within 100 updates.",
+    goal3: "κ = 100: bring the loss f to 10⁻⁶ of its start within 60 updates.",
+    goal4: "κ = 100: bring ‖x‖ to 10⁻⁶ of its start within 95 updates.",
+    goal5: "κ = 20: let η drop at a moment when the two conventions then part by 0.5 or more (both converge).",
+    setUp: "Set up",
+    reached: "reached",
+    open: "not yet reached",
+    reset: "Reset",
+    copy: "Copy link",
+    copied: "Link copied.",
+    copyByHand: "Please copy the link from the address bar.",
+    formula: ", with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:",
+    pathsText: (n, m, d) => `Contours of f. After ${n} updates momentum is at ${m}, gradient descent at ${d}.`,
+    lossesText: (n, m, d) => `After ${n} updates the loss of momentum is ${m}, that of gradient descent ${d}.`,
+    mapText: (r, e) => `Here the rate is ${r}; at this γ it diverges from η = ${e}.`,
+  },
+  zh: {
+    title: "动量法实验台",
+    paths: "轨迹：可以拖动起点",
+    losses: "损失，按特征值拆开",
+    map: "收敛率：点击选取 (η, γ)",
+    start: "轨迹的起点",
+    eta: "学习率 η",
+    gamma: "动量参数 γ",
+    kappa: "条件数 κ",
+    updates: "画出的更新次数",
+    convention: "η 与速度",
+    inside: "η 在速度之内",
+    outside: "η 在速度之外",
+    nesterov: "Nesterov 加速梯度",
+    decayOn: "η × 0.1，在更新几次之后",
+    momentum: "动量法",
+    nesterovName: "Nesterov",
+    descent: "梯度下降",
+    other: "动量法，另一种约定",
+    flat: "沿 x₁，λ = 1/κ",
+    steep: "沿 x₂，λ = 1",
+    total: "，总损失",
+    predicted: "预测的收敛率",
+    measured: "实测的收敛率",
+    needed: "‖x‖ 降到起点的 10⁻⁶ 所需的更新次数",
+    neededLoss: "f 降到起点的 10⁻⁶ 所需的更新次数",
+    never: "永远达不到",
+    converges: (name) => `${name}：收敛`,
+    diverges: (name, bound, left, right) => `${name}：发散：ηλ > ${bound}（${left} > ${right}）`,
+    atEdge: (name, bound) => `${name}：正好在稳定边界 ηλ = ${bound} 上，不收敛`,
+    same: "η 不变时，η 在速度之内和之外，走的是同一条轨迹。",
+    parts: (update) => `第 ${update} 次更新之后，两者分开：η 在速度之内，旧的步子还是原来的大小；η 在速度之外，旧的步子立刻随 η 一起变小。`,
+    noVelocity: "γ = 0 时不保留旧的步子，两种约定走的是同一条轨迹。",
+    edge: (bound) => `虚线：稳定边界 ηλ = ${bound}`,
+    diverging: "斜线：发散",
+    rateAxis: "收敛率（越小越快）",
+    updatesAxis: "更新次数",
+    lossAxis: "损失 f",
+    goals: "目标，从 x = (1, 1) 出发",
+    goal1: "κ = 1：只用一次更新就到达最小值点。需要动量吗？",
+    goal2: "κ = 10：在梯度下降发散的 η ≥ 2.5 处，在 100 次更新之内把 ‖x‖ 降到起点的 10⁻⁶。",
+    goal3: "κ = 100：在 60 次更新之内把损失 f 降到起点的 10⁻⁶。",
+    goal4: "κ = 100：在 95 次更新之内把 ‖x‖ 降到起点的 10⁻⁶。",
+    goal5: "κ = 20：选一个时刻让 η 衰减，使两种约定的轨迹此后相距 0.5 以上（两者都收敛）。",
+    setUp: "设置",
+    reached: "已达到",
+    open: "尚未达到",
+    reset: "重置",
+    copy: "复制链接",
+    copied: "链接已复制。",
+    copyByHand: "请从地址栏复制链接。",
+    formula: "，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：",
+    pathsText: (n, m, d) => `f 的等高线。${n} 次更新之后，动量法在 ${m}，梯度下降在 ${d}。`,
+    lossesText: (n, m, d) => `${n} 次更新之后，动量法的损失是 ${m}，梯度下降的损失是 ${d}。`,
+    mapText: (r, e) => `这里的收敛率是 ${r}；γ 不变时，从 η = ${e} 起发散。`,
+  },
+};
+
+const fixed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
+const significant = (value, digits) => Number(value.toPrecision(digits));
+const rateText = (value) => fixed(value, Math.abs(1 - value) < 1e-3 ? 6 : 4);
+const lossText = (value) => value.toExponential(1).replace("-", "−");
+const pointText = ([x1, x2]) => `(${fixed(x1)}, ${fixed(x2)})`;
+const boundText = (gamma, nesterov) =>
+  nesterov ? "2(1+γ)/(1+2γ)" : gamma ? "2(1+γ)" : "2";
+
+// ---------------------------------------------------------------- The drawing
+
+// Colours of Okabe and Ito; line style and marker always tell the same as the colour.
+const THEMES = {
+  light: { page: "#ffffff", text: "#1a1a1a", soft: "#595959", line: "#8c8c8c", faint: "#d9d9d9",
+    accent: "#00588a", momentum: "#0072b2", descent: "#c04f00", other: "#00795a" },
+  dark: { page: "#16181b", text: "#ececec", soft: "#b3b3b3", line: "#808080", faint: "#3a3d41",
+    accent: "#7cc5f2", momentum: "#56b4e9", descent: "#e69f00", other: "#35c796" },
+};
+const DASHES = { momentum: [], total: [], descent: [7, 4], flat: [9, 3, 2, 3], steep: [4, 3], other: [1.5, 3] };
+const BOUNDS = [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]; // between the bands of the map
+// From yellow (fast) to dark blue (slow): the lightness alone tells the order.
+const BANDS = [[253, 231, 100], [217, 201, 106], [177, 169, 117], [136, 136, 126], [104, 109, 130],
+  [63, 83, 127], [10, 50, 105]];
+
+/** Make a canvas as fine as the screen; give its context and the rectangle to plot in. */
+function prepare(canvas) {
+  const ratio = devicePixelRatio, pen = canvas.getContext("2d");
+  canvas.width = Math.round(canvas.clientWidth * ratio); // this also clears it
+  canvas.height = Math.round(canvas.clientHeight * ratio);
+  pen.scale(ratio, ratio);
+  pen.font = "12px system-ui, sans-serif";
+  pen.lineJoin = "round";
+  return { pen, box: plotBox(canvas) };
+}
+
+function plotBox({ clientWidth, clientHeight }) {
+  return { left: 42, top: 8, width: clientWidth - 50, height: clientHeight - 44 };
+}
+
+/** Frame the plot; `xs` and `ys` are ticks as [position in pixels, label]. */
+function axes(pen, box, colours, xs, ys, xLabel, yLabel) {
+  const { left, top, width, height } = box;
+  pen.strokeStyle = colours.line;
+  pen.fillStyle = colours.text;
+  pen.lineWidth = 1;
+  pen.strokeRect(left, top, width, height);
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  for (const [x, label] of xs) {
+    pen.fillRect(x - 0.5, top + height, 1, 4);
+    pen.fillText(label, x, top + height + 6);
+  }
+  pen.fillText(xLabel, left + width / 2, top + height + 21);
+  pen.textAlign = "right";
+  pen.textBaseline = "middle";
+  for (const [y, label] of ys) {
+    pen.fillRect(left - 4, y - 0.5, 4, 1);
+    pen.fillText(label, left - 6, y);
+  }
+  pen.save();
+  pen.translate(8, top + height / 2);
+  if (yLabel.length > 2) pen.rotate(-Math.PI / 2);
+  pen.textAlign = "center";
+  pen.fillText(yLabel, 0, 0);
+  pen.restore();
+}
+
+/** Clip what `draw` draws to the plot. */
+function clipped(pen, { left, top, width, height }, draw) {
+  pen.save();
+  pen.beginPath();
+  pen.rect(left, top, width, height);
+  pen.clip();
+  draw();
+  pen.restore();
+}
+
+/** Draw a line through points [x, y] in pixels, up to where it diverges. */
+function polyline(pen, points, colour, dash, width = 2) {
+  pen.strokeStyle = colour;
+  pen.lineWidth = width;
+  pen.setLineDash(dash);
+  pen.beginPath();
+  for (const [x, y] of points) {
+    if (!(Math.abs(x) < 1e5 && Math.abs(y) < 1e5)) break;
+    pen.lineTo(x, y);
+  }
+  pen.stroke();
+  pen.setLineDash([]);
+}
+
+/** Where x₁ and x₂ lie: at the same scale, so that the contours keep their shape. */
+function pathScale(box) {
+  const unit = box.height / 2.4, x0 = box.left + box.width / 2, y0 = box.top + box.height / 2;
+  return {
+    unit,
+    toPixel: (x1, x2) => [x0 + unit * x1, y0 - unit * x2],
+    toState: (x, y) => ({ x1: fine((x - x0) / unit), x2: fine((y0 - y) / unit) }),
+  };
+}
+const fine = (value) => Math.round(value * 100) / 100;
+const pairs = (points) => Array.from({ length: points.length / 2 }, (_, t) => [points[2 * t], points[2 * t + 1]]);
+
+function drawPaths(canvas, state, paths, colours) {
+  const { pen, box } = prepare(canvas);
+  const { unit, toPixel } = pathScale(box);
+  const pixels = (path) => pairs(path.points).map(([x1, x2]) => toPixel(x1, x2));
+  clipped(pen, box, () => {
+    pen.strokeStyle = colours.line;
+    pen.lineWidth = 1;
+    for (let level = 2; level > 1e-5; level /= 3) {
+      const height = unit * Math.sqrt(2 * level);
+      pen.beginPath();
+      pen.ellipse(...toPixel(0, 0), height * Math.sqrt(state.kappa), height, 0, 0, 7);
+      pen.stroke();
+    }
+    if (paths.other) polyline(pen, pixels(paths.other), colours.other, DASHES.other, 2.5);
+    for (const name of ["descent", "momentum"]) {
+      const points = pixels(paths[name]);
+      polyline(pen, points, colours[name], DASHES[name], 1.5);
+      pen.fillStyle = name === "descent" ? colours.page : colours[name];
+      for (const [x, y] of points.slice(1, 201)) { // further ones lie on top of each other
+        pen.beginPath();
+        if (name === "descent") pen.rect(x - 2.5, y - 2.5, 5, 5);
+        else pen.arc(x, y, 3, 0, 7);
+        pen.fill();
+        pen.stroke();
+      }
+    }
+    const [x, y] = toPixel(0, 0);
+    polyline(pen, [[x - 6, y - 6], [x + 6, y + 6]], colours.text, []);
+    polyline(pen, [[x - 6, y + 6], [x + 6, y - 6]], colours.text, []);
+  });
+  const ticks = [-1, 0, 1];
+  axes(pen, box, colours, ticks.map((x) => [toPixel(x, 0)[0], fixed(x, 0)]),
+    ticks.map((y) => [toPixel(0, y)[1], fixed(y, 0)]), "x₁", "x₂");
+  return toPixel(state.x1, state.x2);
+}
+
+const DECADES = [-10, 2]; // of the loss that are shown
+const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const power = (n) => "10" + [...String(n)].map((d) => SUPERSCRIPTS[d] ?? "⁻").join("");
+
+function drawLosses(canvas, state, paths, colours, words) {
+  const { pen, box } = prepare(canvas);
+  const [low, high] = DECADES;
+  const x = (t) => box.left + (box.width * t) / state.updates;
+  const y = (f) => box.top + (box.height * (high - Math.log10(Math.max(f, 1e-30)))) / (high - low);
+  const curve = (path, part) => pairs(path.points).map((point, t) => [x(t), y(part(...point))]);
+  const [lambda1, lambda2] = eigenvalues(state.kappa);
+  const total = (x1, x2) => loss(state, x1, x2);
+  clipped(pen, box, () => {
+    for (let n = low; n <= high; n += 2) {
+      polyline(pen, [[box.left, y(10 ** n)], [box.left + box.width, y(10 ** n)]], colours.faint, [], 1);
+    }
+    if (state.decay) polyline(pen, [[x(state.decay), box.top], [x(state.decay), box.top + box.height]], colours.line, [], 1);
+    polyline(pen, curve(paths.descent, total), colours.descent, DASHES.descent);
+    polyline(pen, curve(paths.momentum, (x1) => (lambda1 * x1 * x1) / 2), colours.momentum, DASHES.flat, 1.5);
+    polyline(pen, curve(paths.momentum, (x1, x2) => (lambda2 * x2 * x2) / 2), colours.momentum, DASHES.steep, 1.5);
+    polyline(pen, curve(paths.momentum, total), colours.momentum, DASHES.total, 2.5);
+    if (paths.other) polyline(pen, curve(paths.other, total), colours.other, DASHES.other, 2.5);
+  });
+  const step = [5, 10, 20, 50, 100, 200, 500].find((one) => state.updates / one <= 6);
+  const xs = Array.from({ length: Math.floor(state.updates / step) + 1 }, (_, i) => [x(i * step), i * step]);
+  const ys = [-10, -6, -2, 2].map((n) => [y(10 ** n), power(n)]);
+  axes(pen, box, colours, xs, ys, words.updatesAxis, words.lossAxis);
+}
+
+/** Where η (logarithmic) and γ lie on the map. */
+function mapScale({ left, top, width, height }) {
+  const [low, high] = LIMITS.eta, span = Math.log(high / low);
+  return {
+    toPixel: (eta, gamma) => [left + (width * Math.log(eta / low)) / span, top + height * (1 - gamma)],
+    toState: (x, y) => ({
+      eta: significant(low * Math.exp((span * (x - left)) / width), 3),
+      gamma: significant(1 - (y - top) / height, 3),
+    }),
+  };
+}
+
+/** The coloured bands, as a canvas of their own: they change with κ and Nesterov only. */
+function bands(box, state) {
+  const width = Math.round(box.width), height = Math.round(box.height);
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const pen = canvas.getContext("2d"), image = pen.createImageData(width, height);
+  const [lambda1, lambda2] = eigenvalues(state.kappa);
+  const [low, high] = LIMITS.eta;
+  const etas = Float64Array.from({ length: width }, (_, x) => low * (high / low) ** ((x + 0.5) / width));
+  for (let y = 0, i = 0; y < height; y++) {
+    const gamma = 1 - (y + 0.5) / height;
+    for (let x = 0; x < width; x++, i += 4) {
+      const worst = Math.max(rate(etas[x], gamma, lambda1, state.nesterov), rate(etas[x], gamma, lambda2, state.nesterov));
+      if (worst >= 1) continue; // transparent
+      let band = 0;
+      while (worst >= BOUNDS[band]) band++;
+      [image.data[i], image.data[i + 1], image.data[i + 2]] = BANDS[band];
+      image.data[i + 3] = 255;
+    }
+  }
+  pen.putImageData(image, 0, 0);
+  return canvas;
+}
+
+function drawMap(canvas, state, colours, cache) {
+  const { pen, box } = prepare(canvas);
+  const { toPixel } = mapScale(box);
+  const { left, top, width, height } = box;
+  const key = [state.kappa, state.nesterov, width, height].join();
+  if (cache.key !== key) Object.assign(cache, { key, image: bands(box, state) });
+  clipped(pen, box, () => {
+    for (let x = left - height; x < left + width; x += 9) { // the bands cover what converges
+      polyline(pen, [[x, top + height], [x + height, top]], colours.soft, [], 1);
+    }
+    pen.drawImage(cache.image, left, top, width, height);
+    const line = [];
+    for (let i = 0; i <= 50; i++) line.push(toPixel(edge(i / 50, state.nesterov), i / 50)); // λ_max = 1
+    polyline(pen, line, colours.page, [], 4);
+    polyline(pen, line, colours.text, [6, 4], 2);
+    if (state.decay) { // where the rates after the decay are read
+      pen.lineWidth = 2;
+      pen.strokeStyle = "#fff";
+      pen.beginPath();
+      pen.arc(...toPixel(lastEta(state), state.gamma), 5, 0, 7);
+      pen.stroke();
+    }
+  });
+  axes(pen, box, colours, [0.01, 0.1, 1, 5].map((eta) => [toPixel(eta, 0)[0], eta]),
+    [0, 0.5, 1].map((gamma) => [toPixel(1, gamma)[1], gamma]), "η", "γ");
+  return toPixel(state.eta, state.gamma);
+}
+
+// ---------------------------------------------------------------- The view
+
+const STYLE = `
+:host { all: initial; display: block; }
+* { box-sizing: border-box; margin: 0; }
+.playground { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
+  color: var(--text); background: var(--page); padding: 12px; }
+.grid { display: grid; gap: 14px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 250px)), 1fr));
+  align-items: start; margin-bottom: 14px; }
+figcaption, legend, strong { display: block; font-size: 15px; font-weight: 600; padding: 0; }
+.plot { position: relative; }
+canvas { display: block; width: 100%; aspect-ratio: 4 / 3; }
+/* Only the handle takes touches for itself, so that a page can be scrolled over a plot. */
+.handle { position: absolute; width: 44px; height: 44px; margin: -22px; touch-action: none; cursor: grab; display: grid; place-items: center; }
+.handle::after { content: ""; width: 18px; height: 18px; border-radius: 50%; border: 3px solid #fff;
+  outline: 2px solid #000; box-shadow: inset 0 0 0 2px #000; }
+ul { font-size: 13px; display: flex; flex-wrap: wrap; gap: 2px 12px; padding: 0; list-style: none; }
+svg { width: 30px; height: 10px; margin-inline-end: 5px; }
+.scale { display: grid; grid-template-columns: repeat(7, 1fr); margin: 0 8px 0 42px; font-size: 12px; }
+.scale span { border-top: 10px solid; text-align: right; }
+.scale b { font-weight: 400; position: relative; left: .9em; }
+.pair { display: grid; grid-template-columns: minmax(0, 1fr) 6.2em; gap: 10px; }
+input, button { font: inherit; color: inherit; accent-color: var(--accent); min-height: 28px; }
+button, [type=number] { width: 100%; background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 6px; }
+fieldset { border: 0; padding: 0; min-width: 0; }
+.choice { display: flex; flex-wrap: wrap; gap: 0 16px; align-items: center; }
+.choice label { display: flex; gap: 6px; align-items: center; }
+.choice > * { width: auto; }
+.choice [type=number] { width: 5em; }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 1px; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
+thead th { font-weight: 600; word-break: keep-all; }
+[scope=row] { text-align: left; }
+p { margin: 8px 0; }
+.note { color: var(--soft); }
+.note b { color: var(--text); font: 1.05em "Cambria Math", "STIX Two Math", serif; white-space: nowrap; }
+ol { padding: 0; }
+ol li { display: grid; grid-template-columns: 1em minmax(0, 1fr) auto; gap: 8px; padding: 4px 0; align-items: start; }
+[data-reached=true] > :first-child { color: var(--accent); font-weight: 700; }
+[hidden] { display: none; }
+`;
+
+const swatch = (name, colour, marker = "") =>
+  `<svg viewBox="0 0 30 10" aria-hidden="true"><path d="M0 5H30" stroke="var(--${colour})" stroke-width="2"
+    stroke-dasharray="${DASHES[name].join(" ")}"/>${marker}</svg>`;
+const DOT = '<circle cx="15" cy="5" r="3.5" fill="var(--momentum)"/>';
+const SQUARE = '<rect x="12" y="2" width="6" height="6" fill="var(--page)" stroke="var(--descent)" stroke-width="1.5"/>';
+
+const slider = (key, words, log) => `
+  <div><label for="${key}">${words[key]}</label><div class="pair">
+    <input type="range" id="${key}" data-key="${key}" ${log ? 'data-log min="0" max="1000" step="1"'
+      : `min="${LIMITS[key][0]}" max="${LIMITS[key][1]}" step="${WHOLE.includes(key) ? 1 : 0.001}"`}>
+    <input type="number" data-key="${key}" aria-label="${words[key]}" step="any"
+      min="${LIMITS[key][0]}" max="${LIMITS[key][1]}"></div></div>`;
+
+const handle = (name, label) =>
+  `<div class="handle" id="${name}" role="slider" tabindex="0" aria-label="${label}"></div>`;
+
+const page = (words, address) => `
+<section class="playground" aria-label="${words.title}">
+  <div class="grid">
+    <figure><figcaption>${words.paths}</figcaption>
+      <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
+      <ul><li>${swatch("momentum", "momentum", DOT)}<span data-name></span></li>
+        <li>${swatch("descent", "descent", SQUARE)}${words.descent}</li>
+        <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
+    <figure><figcaption>${words.losses}</figcaption>
+      <div class="plot"><canvas id="losses" role="img"></canvas></div>
+      <ul><li>${swatch("total", "momentum")}<span data-name></span>${words.total}</li>
+        <li>${swatch("flat", "momentum")}${words.flat}</li><li>${swatch("steep", "momentum")}${words.steep}</li>
+        <li>${swatch("descent", "descent")}${words.descent}</li>
+        <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
+    <figure><figcaption>${words.map}</figcaption>
+      <div class="plot" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", `${words.eta}, ${words.gamma}`)}</div>
+      <div class="scale" aria-hidden="true">${BANDS.map((rgb, i) =>
+        `<span style="border-color: rgb(${rgb})"><b>${BOUNDS[i] ?? ""}</b></span>`).join("")}</div>
+      <ul><li>${words.rateAxis}</li><li>${words.diverging}</li><li id="edgeText"></li></ul></figure>
+  </div>
+  <div class="grid">
+    ${slider("eta", words, true)}${slider("gamma", words)}${slider("kappa", words, true)}${slider("updates", words)}
+    <fieldset><legend>${words.convention}</legend><div class="choice">
+      ${["inside", "outside"].map((name) =>
+        `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
+    <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
+      <input type="number" data-key="decay" aria-label="${words.decayOn}" min="1" max="1000" step="1">
+      <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div>
+  </div>
+  <div class="grid" style="--least: 400px">
+    <div><table>
+      <thead><tr><td></td><th scope="col">${words.descent}</th><th scope="col" data-name></th></tr></thead>
+      <tbody>${["predicted", "measured", "needed", "neededLoss"].map((row) =>
+        `<tr><th scope="row">${words[row]}</th><td id="descent-${row}"></td><td id="momentum-${row}"></td></tr>`).join("")}</tbody></table>
+      <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
+      <p class="note" id="note"></p>
+      <p class="note">f(x) = ½(x₁²/κ + x₂²)${words.formula} <b id="formula"></b></p></div>
+    <div><strong>${words.goals}</strong><ol>${GOALS.map((_, i) => `
+      <li><span role="img"></span><span>${words[`goal${i + 1}`]}</span><button type="button" data-goal="${i}"
+        aria-label="${words.setUp}: ${i + 1}">${words.setUp}</button></li>`).join("")}</ol>
+      <p class="choice"><button type="button" id="reset">${words.reset}</button>
+        <button type="button" id="copy" ${address ? "" : "hidden"}>${words.copy}</button>
+        <span id="said" role="status"></span></p></div>
+  </div>
+</section>`;
+
+/** Is the page around it dark? JupyterLab, VS Code and Sphinx's themes say so; else the system does. */
+function isDark() {
+  const { body, documentElement: html } = document;
+  const { jpThemeLight, vscodeThemeKind } = body.dataset;
+  if (jpThemeLight) return jpThemeLight === "false";
+  if (vscodeThemeKind) return !vscodeThemeKind.includes("light");
+  if (["light", "dark"].includes(html.dataset.theme)) return html.dataset.theme === "dark";
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+/**
+ * Put a playground into an element of a page: `lang` is "zh" or "en", `state` what to begin with.
+ *
+ * With `address`, the state is read from the page's address, after #, and written back to it.
+ * `changed` is called with the state after the learner's changes.
+ */
+export function mount(element, { lang = "en", state: first, address = false, changed = () => {} } = {}) {
+  const words = WORDS[lang] ?? WORDS.en;
+  const host = document.createElement("div");
+  host.lang = lang === "zh" ? "zh-CN" : "en";
+  const root = host.attachShadow({ mode: "open" });
+  root.innerHTML = `<style>${STYLE}</style>${page(words, address)}`;
+  element.append(host);
+  const $ = (selector) => root.querySelector(selector);
+  const all = (selector) => [...root.querySelectorAll(selector)];
+  const stop = new AbortController(); // takes every listener away at the end
+  const on = (target, type, listener) => target.addEventListener(type, listener, { signal: stop.signal });
+  const fromAddress = () => parse(location.hash);
+  let state = address && location.hash ? fromAddress() : valid(first);
+  const reached = new Set();
+  const cache = {};
+  let frame = 0, timer = 0, paths;
+
+  function draw() {
+    frame = 0;
+    paths = simulate(state);
+    showNumbers();
+    if ($("#paths").clientWidth < 100) return; // hidden, or not laid out yet
+    const colours = THEMES[$(".playground").dataset.theme];
+    place($("#start"), drawPaths($("#paths"), state, paths, colours));
+    drawLosses($("#losses"), state, paths, colours, words);
+    place($("#point"), drawMap($("#map"), state, colours, cache));
+  }
+  const redraw = () => { frame ||= requestAnimationFrame(draw); };
+  const place = (one, [x, y]) => Object.assign(one.style, { left: `${x}px`, top: `${y}px` });
+  const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
+
+  function verdict(name, gamma, nesterov) {
+    const h = lastEta(state), bound = edge(gamma, nesterov), text = boundText(gamma, nesterov); // λ_max = 1
+    if (Math.abs(h / bound - 1) < 1e-12) return words.atEdge(name, text);
+    return h > bound ? words.diverges(name, text, significant(h, 4), significant(bound, 4)) : words.converges(name);
+  }
+
+  function showNumbers() {
+    const { eta, gamma, kappa, nesterov, decay, convention, updates } = state;
+    const name = nesterov ? words.nesterovName : words.momentum;
+    for (const one of all("[data-name]")) write(one, name);
+    for (const one of all("[data-other]")) one.hidden = !paths.other;
+    for (const [method, g, ahead, called] of [["descent", 0, false, words.descent], ["momentum", gamma, nesterov, name]]) {
+      const { measured, needed, neededLoss } = paths[method];
+      const predicted = worstRate(lastEta(state), g, kappa, ahead);
+      const count = (n) => (n < Infinity ? String(n) : predicted < 1 ? `> ${LIMIT}` : words.never);
+      write($(`#${method}-predicted`), rateText(predicted));
+      write($(`#${method}-measured`), measured >= 0 ? rateText(measured) : "—");
+      write($(`#${method}-needed`), count(needed));
+      write($(`#${method}-neededLoss`), count(neededLoss));
+      write($(`#${method}-verdict`), verdict(called, g, ahead)); // said aloud only when it changes
+    }
+    write($("#note"), !gamma ? words.noVelocity : decay ? words.parts(decay) : words.same);
+    const at = nesterov ? (convention === "inside" ? "x − γv" : "x − ηγv") : "x";
+    write($("#formula"), convention === "inside" ? `v ← γv + ηg(${at}), x ← x − v` : `v ← γv + g(${at}), x ← x − ηv`);
+    write($("#edgeText"), words.edge(boundText(1, nesterov)));
+    const ends = ["momentum", "descent"].map((method) => [...paths[method].points.slice(-2)]);
+    $("#paths").ariaLabel = words.pathsText(updates, ...ends.map(pointText));
+    $("#losses").ariaLabel = words.lossesText(updates, ...ends.map((end) => lossText(loss(state, ...end))));
+    $("#map").ariaLabel = words.mapText(rateText(worstRate(eta, gamma, kappa, nesterov)), fixed(edge(gamma, nesterov)));
+    GOALS.forEach((goal, i) => {
+      if (goal.reached(state, paths)) reached.add(i);
+      const item = $("ol").children[i], done = reached.has(i);
+      item.dataset.reached = done;
+      write(item.firstElementChild, done ? "✓" : "○");
+      item.firstElementChild.ariaLabel = done ? words.reached : words.open;
+    });
+  }
+
+  /** Bring the controls to the state; the one being typed in keeps its text. */
+  function showControls() {
+    for (const input of all("[data-key]")) {
+      const key = input.dataset.key, value = state[key];
+      if (input.type === "number") {
+        if (input !== root.activeElement) input.value = key === "decay" && !value ? "" : value;
+        continue;
+      }
+      const [low, high] = LIMITS[key];
+      input.value = "log" in input.dataset ? (1000 * Math.log(value / low)) / Math.log(high / low) : value;
+      input.ariaValueText = value;
+    }
+    for (const radio of all("[name=convention]")) radio.checked = radio.value === state.convention;
+    $("#nesterov").checked = state.nesterov;
+    $("#decayOn").checked = state.decay > 0;
+    for (const [name, key, text] of [
+      ["start", "x1", `x₁ = ${fixed(state.x1)}, x₂ = ${fixed(state.x2)}`],
+      ["point", "eta", `η = ${state.eta}, γ = ${state.gamma}`],
+    ]) {
+      Object.assign($(`#${name}`), { ariaValueMin: LIMITS[key][0], ariaValueMax: LIMITS[key][1], ariaValueNow: state[key], ariaValueText: text });
+    }
+  }
+
+  function show(given) {
+    state = valid(given);
+    showControls();
+    redraw();
+  }
+  function change(part) {
+    show({ ...state, ...part });
+    changed({ ...state });
+    write($("#said"), "");
+    if (!address) return;
+    clearTimeout(timer);
+    timer = setTimeout(writeAddress, 250);
+  }
+  const writeAddress = () => history.replaceState(history.state, "", `#${format(state)}`);
+
+  /** Let a point be dragged over its plot, or sent there by a click, or moved by the arrow keys. */
+  function draggable(plot, point, scale, step) {
+    const canvas = plot.querySelector("canvas");
+    let held = false;
+    const go = (event) => {
+      const { left, top } = canvas.getBoundingClientRect();
+      change(scale(plotBox(canvas)).toState(event.clientX - left, event.clientY - top));
+    };
+    on(plot, "pointerdown", (event) => {
+      if (event.button || (event.pointerType === "touch" && event.target !== point)) return; // it may scroll
+      plot.setPointerCapture(event.pointerId);
+      point.focus({ preventScroll: true });
+      held = true;
+      go(event);
+    });
+    on(plot, "mousedown", (event) => event.preventDefault()); // keeps the focus on the point
+    on(plot, "pointermove", (event) => held && go(event));
+    for (const type of ["pointerup", "pointercancel"]) on(plot, type, () => { held = false; });
+    on(plot, "click", go);
+    on(point, "keydown", (event) => {
+      const way = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }[event.key];
+      if (!way) return;
+      event.preventDefault();
+      change(step(...way.map((one) => one * (event.shiftKey ? 10 : 1))));
+    });
+  }
+  draggable($("#pathsPlot"), $("#start"), pathScale, (dx, dy) => ({ x1: fine(state.x1 + 0.02 * dx), x2: fine(state.x2 + 0.02 * dy) }));
+  draggable($("#mapPlot"), $("#point"), mapScale, (dx, dy) => ({
+    ...(dx && { eta: significant(state.eta * 1.02 ** dx, 3) }),
+    ...(dy && { gamma: significant(state.gamma + 0.01 * dy, 3) }),
+  }));
+
+  for (const input of all("[data-key]")) {
+    const key = input.dataset.key, [low, high] = LIMITS[key];
+    on(input, "input", () => {
+      if (input.value === "") return; // being typed
+      const value = "log" in input.dataset ? significant(low * (high / low) ** (input.value / 1000), 4) : Number(input.value);
+      change({ [key]: value });
+    });
+    on(input, "change", () => { if (input.type === "number") input.value = state[key]; });
+  }
+  for (const radio of all("[name=convention]")) on(radio, "change", () => change({ convention: radio.value }));
+  on($("#nesterov"), "change", (event) => change({ nesterov: event.target.checked }));
+  on($("#decayOn"), "change", (event) => change({ decay: event.target.checked ? Math.ceil(state.updates / 6) : 0 }));
+  for (const button of all("[data-goal]")) on(button, "click", () => change(GOALS[button.dataset.goal].setup));
+  on($("#reset"), "click", () => change(valid(address ? {} : first)));
+  on($("#copy"), "click", () => {
+    writeAddress();
+    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
+    copied.then(() => words.copied, () => words.copyByHand).then((text) => write($("#said"), text));
+  });
+  if (address) on(window, "hashchange", () => show(fromAddress()));
+
+  function theme() {
+    const name = isDark() ? "dark" : "light", box = $(".playground");
+    if (box.dataset.theme === name) return;
+    box.dataset.theme = name;
+    box.style.colorScheme = name;
+    for (const [key, colour] of Object.entries(THEMES[name])) box.style.setProperty(`--${key}`, colour);
+    redraw();
+  }
+  const watcher = new MutationObserver(theme);
+  for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
+  on(matchMedia("(prefers-color-scheme: dark)"), "change", theme);
+  const resizer = new ResizeObserver(redraw);
+  resizer.observe($("#paths"));
+  theme();
+  show(state);
+
+  return {
+    get state() { return { ...state }; },
+    set: show,
+    destroy() {
+      stop.abort();
+      watcher.disconnect();
+      resizer.disconnect();
+      cancelAnimationFrame(frame);
+      clearTimeout(timer);
+      host.remove();
+    },
+  };
+}
+
+// ---------------------------------------------------------------- In a notebook
+
+/** The front end of play.py's widget: its `state` and this one's follow each other. */
+function render({ model, el }) {
+  const view = mount(el, {
+    lang: model.get("lang"),
+    state: model.get("state"),
+    changed(state) {
+      model.set("state", state);
+      model.save_changes();
+    },
+  });
+  const update = () => {
+    const state = model.get("state");
+    if (format(state) !== format(view.state)) view.set(state);
+  };
+  model.on("change:state", update);
+  return () => {
+    model.off("change:state", update);
+    view.destroy();
+  };
+}
+
+export default { render };
