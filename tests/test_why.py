@@ -48,6 +48,17 @@ def test_the_best_pair_is_polyaks():
     assert numbers(r"rate ([\d.]+)", PRINTED["best"])[2] == pytest.approx(0.635, abs=0.01)
 
 
+def test_the_goal_on_the_playground_is_near_the_best_pair():
+    def worst_rate(eta, gamma):
+        matrices = ([[gamma, eta * x], [-gamma, 1 - eta * x]] for x in (1 / 20, 1))
+        return max(abs(np.linalg.eigvals(matrix)).max() for matrix in matrices)
+
+    assert worst_rate(1, 0) > 0.9  # where it starts
+    assert worst_rate(2.67, 0.402) < 0.64
+    assert worst_rate(2.6, 0.42) < 0.65  # within a few arrow keys of the best
+    assert worst_rate(2.4, 0.42) > 0.65
+
+
 def test_nesterov_lies_between_gradient_descent_and_the_heavy_ball_at_its_best():
     plain, nesterov, ball = numbers(r"updates (\S+)", PRINTED["nesterov"])
     assert 100 * ball < nesterov < plain / 10
