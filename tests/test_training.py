@@ -322,10 +322,9 @@ def test_the_keyboard_reaches_everything_and_arrow_keys_always_move(open_page):
         seen.append(page.evaluate("document.activeElement.shadowRoot?.activeElement?.id"))
         if seen[-1] in ("lr", "mom", "batch_size"):
             key = "ArrowLeft" if seen[-1] == "mom" else "ArrowRight"
-            before = page.widget.state[seen[-1]]
+            before = page.evaluate("key => model.get('state')[key]", seen[-1])
             for _ in range(3):
                 page.keyboard.press(key)
-            page.wait_for_function("n => document.readyState && n", arg=1)
             after = page.evaluate("key => model.get('state')[key]", seen[-1])
             assert (after < before) if seen[-1] == "mom" else (after > before), seen
     assert [name for name in seen if name] == ["lr", "mom", "batch_size", "keep", "clear"]
@@ -398,7 +397,7 @@ def test_a_training_that_fails_is_said_to_and_the_next_one_is_shown(open_page):
 def test_a_state_set_in_python_moves_the_controls_until_the_widget_goes(open_page):
     page = open_page("zh")
     page.evaluate("model.set('state', {lr: 0.3, mom: 0.25, batch_size: 100}); model.save_changes()")
-    wait_for_row(page, "η = 0.3，γ = 0.25，批量大小 100")
+    wait_for_row(page, "η = 0.3， γ = 0.25， 批量大小 100")
     for name, value in (("学习率 η", "0.3"), ("动量参数 γ", "0.25"), ("批量大小", "100")):
         assert page.get_by_role("spinbutton", name=name).input_value() == value
     assert page.evaluate(
@@ -466,7 +465,7 @@ def test_light_and_dark_follow_the_page_around_it(open_page):
 
     white = background()
     page.emulate_media(color_scheme="dark")
-    page.wait_for_function("one => one", arg=True)
+    page.locator(".training[data-theme=dark]").wait_for()
     dark = background()
     assert dark != white
     page.evaluate("document.body.dataset.jpThemeLight = 'true'")  # JupyterLab
