@@ -200,6 +200,7 @@ def test_a_page(new_page, address, language, name):
             for cell in read(ROOT / f"notebooks/{language}/{name}.ipynb").cells
             for output in cell.get("outputs", ())
             if "image/png" in output.get("data", {})
+            and not output.data["text/plain"].startswith("trajectory(")  # the playground instead
         ]
     assert sorted(images) == sorted([alt, True] for alt in alts)
 

@@ -22,9 +22,9 @@ WORDS = {
         "title": "动量法实验室",
         "contents": "本页内容",
         "search": "搜索…",
-        "try": "**动手试试**（[游乐场](playground.md)另有一页）：",
+        "try": "**动手试试**（[实验台](playground.md)另有一页）：",
         "licence": "代码：{mit}许可；文字和图：{cc}许可。",
-        "more": "另有[游乐场](playground.md)和[参考文献](references.md)。\n\n"
+        "more": "另有[实验台](playground.md)和[参考文献](references.md)。\n\n"
         "这是网页版，运行结果已经在页面上。要自己运行，请下载整个课程：笔记本会用到旁边的文件。",
     },
     "en": {
@@ -51,7 +51,6 @@ def best(kappa):
 PLAYGROUNDS = {
     "momentum-scratch": ("scaled-feature", {"kappa": 100, "eta": 0.2, "gamma": 0.9}),
     "momentum-when": ("slopes", best(100)),
-    "momentum-why": ("best", best(20)),
 }
 
 project = WORDS["title"]
