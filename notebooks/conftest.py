@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbval.kernel
 import psutil
+import pytest
 from jupyter_client import KernelManager
 from nbval.plugin import IPyNbCell
 
@@ -42,6 +43,7 @@ def open_ports(kernel):
     return found
 
 
+@pytest.hookimpl(trylast=True)  # when the kernel runs
 def pytest_runtest_setup(item):
     """Note the kernel's own ports before the first cell."""
     if isinstance(item, IPyNbCell) and not hasattr(item.parent, "own_ports"):
