@@ -274,10 +274,10 @@ class Process:
         """Say how the process has failed."""
         code = self.popen.returncode
         if code == FAILED and self.answer:
-            return f"{self.name} failed with {pickle.loads(self.answer)}"
+            return f"the {self.name} failed with {pickle.loads(self.answer)}"
         if code < 0:
-            return f"{self.name} was ended by {signal.Signals(-code).name}"
-        return f"{self.name} ended with exit code {code}"
+            return f"the {self.name} was ended by {signal.Signals(-code).name}"
+        return f"the {self.name} ended with exit code {code}; its output says why"
 
     def kill(self):
         """Kill the process and all that it has started."""
@@ -383,6 +383,8 @@ def pack_task(work, args, kwargs):
     """Pack a function or a script, with its arguments, for the workers."""
     if isinstance(work, FunctionType):
         return pack((work, args, kwargs))
+    if not isinstance(work, str | Path):
+        raise TypeError(f"work must be a function or the path of a script, got {work!r}")
     script = Path(work)
     if not script.is_file():
         raise ClusterError(f"SCRIPT must be a Python file; there is no file {script}")

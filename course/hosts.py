@@ -25,7 +25,7 @@ class Link:
 
     def __init__(self, connection, name):
         self.connection = connection
-        connection.settimeout(PATIENCE)
+        connection.settimeout(None)  # with a timeout, Python would heed it before MSG_DONTWAIT
         self.name = name
         self.received = b""
         self.heard = self.spoke = time.monotonic()
@@ -131,7 +131,7 @@ def take_part(role, root, workers, servers, task, wait):
             "DMLC_NUM_WORKER": str(workers),
             "DMLC_NODE_HOST": own,  # where a server or a worker listens: on this address only
         }
-        process = Process(f"{role} {own}", role, variables, task if role == "worker" else b"")
+        process = Process(f"{role} at {own}", role, variables, task if role == "worker" else b"")
         stack.callback(process.end)
         try:
             supervise(process, links, wait_for_all=role == "scheduler")
@@ -191,6 +191,7 @@ def join(role, root, numbers, wait, stack):
 def gather(root, numbers, wait, stack):
     """Give the links to all servers' and workers' launchers, when they are there."""
     host, port = root
+    servers, workers = numbers.values()
     for number in (port, port + 1):
         check_free(host, number)
     listener = stack.enter_context(socket.create_server((host, port + 1)))
@@ -215,7 +216,8 @@ def gather(root, numbers, wait, stack):
                 continue  # something else has knocked at the port
             if theirs != numbers:
                 link.send(
-                    failed=f"the scheduler at {host} was started with {numbers}, not {theirs}"
+                    failed=f"the scheduler at {host} was started with {servers} servers and {workers} "
+                    f"workers, not with {theirs['server']} and {theirs['worker']}"
                 )
             elif come[role] == numbers[role]:
                 link.send(failed=f"the scheduler at {host} has {come[role]} {role}s already")
