@@ -17,6 +17,7 @@ import runpy
 import selectors
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -401,6 +402,30 @@ def run_script(script, args):
     sys.argv = [script, *args]
     sys.path[0] = str(Path(script).resolve().parent)
     runpy.run_path(script, run_name="__main__")
+
+
+def traffic():
+    """Count the bytes that this process has sent and received by TCP, as Linux counts them.
+
+    Returns
+    -------
+    tuple of two ints
+        The contents of the connections, without the headers of packets.
+    """
+    sent = received = 0
+    for link in Path("/proc/self/fd").iterdir():
+        try:
+            with socket.fromfd(int(link.name), socket.AF_INET, socket.SOCK_STREAM) as connection:
+                info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 216)
+        except OSError:
+            continue  # no socket of TCP
+        # Of Linux's struct tcp_info: bytes_received, bytes_sent and bytes_retrans
+        (one,), (two, again) = (
+            struct.unpack_from("Q", info, 128),
+            struct.unpack_from("2Q", info, 200),
+        )
+        received, sent = received + one, sent + two - again
+    return sent, received
 
 
 # Ports
