@@ -24,7 +24,7 @@ MODELS = {"regression": (2, [1]), "network": (784, [1024, 1024, 10])}
 SETTINGS = [(None, 0), (1, 1), (2, 1), (4, 1), (2, 2), (4, 2)]  # workers and servers
 
 
-def train(model, updates, distributed):
+def train(model, updates, distributed, apart):
     """Train; give the number of parameters and arrays, the bytes and the times of an update.
 
     Of the bytes, those that this process sent and received; of the seconds, the median over the
@@ -61,8 +61,11 @@ def train(model, updates, distributed):
         nd.waitall()
         middle = time.perf_counter()
         if kv:
-            kv.push(keys, grads)
-            kv.pull(keys, out=grads)
+            if apart:
+                kv.push(keys, grads)
+                kv.pull(keys, out=grads)
+            else:
+                kv.pushpull(keys, grads, out=grads)
             nd.waitall()
         end = time.perf_counter()
         sgd_momentum(params, vs, 1e-4, 0.9, BATCH_SIZE)
@@ -81,12 +84,12 @@ def train(model, updates, distributed):
     }
 
 
-def measure(model, updates, workers, servers):
+def measure(model, updates, apart, workers, servers):
     """Give what `train` gives; of several workers the sum of bytes, and the median of seconds."""
     if workers is None:
-        found = cluster.run(train, model, updates, False, workers=1)
+        found = cluster.run(train, model, updates, False, apart, workers=1)
     else:
-        found = cluster.run(train, model, updates, True, workers=workers, servers=servers)
+        found = cluster.run(train, model, updates, True, apart, workers=workers, servers=servers)
     combine = {"sent": sum, "received": sum}
     return {key: combine.get(key, statistics.median)(one[key] for one in found) for key in found[0]}
 
@@ -96,10 +99,11 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--updates", type=int, default=40)
+    parser.add_argument("--apart", action="store_true", help="push, then pull, not both at once")
     options = parser.parse_args()
     cases = [(model, *setting) for model in MODELS for setting in SETTINGS]
     rounds = [
-        {case: measure(case[0], options.updates, *case[1:]) for case in cases}
+        {case: measure(case[0], options.updates, options.apart, *case[1:]) for case in cases}
         for _ in range(options.rounds)
     ]
     print(

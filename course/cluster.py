@@ -31,6 +31,7 @@ from course.packing import pack
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = "127.0.0.1"
+NO_STORE = "has each worker made a KVStore?"
 FAILED = 1  # exit code of a worker whose answer is what it raised
 PATIENCE = 10  # seconds that processes may wait for each other: every failure is told within 15
 
@@ -95,7 +96,6 @@ class Job:
 
     def __init__(self, task, workers, servers, port, in_order, limit):
         self.task = task
-        self.workers = workers
         self.names = [
             "scheduler",
             *(f"server {rank}" for rank in range(servers)),
@@ -145,43 +145,38 @@ class Job:
 
     def wait(self):
         """Show what the processes write until all workers have ended; see `run`."""
+        processes = list(self.processes.values())
+        workers = [process for process in processes if process.role == "worker"]
         started, first_end, last_end = time.monotonic(), None, None
-        with Reader(self.processes.values()) as reader:
+        with Reader(processes) as reader:
             while True:
                 reader.read()
                 self.show()
                 now = time.monotonic()
-                failed = find_failed(self.processes.values())
-                running = [name for name in self.running() if name.startswith("worker")]
-                others = len(self.running()) > len(running)
-                if first_end is None and len(running) < self.workers:
-                    first_end = now
-                if last_end is None and not running:
-                    last_end = now
+                failed = find_failed(processes)
+                running = [process for process in processes if process.popen.poll() is None]
+                waiting = [process for process in workers if process in running]
+                serving = len(running) > len(waiting)  # until all workers have left the KVStore
+                if len(waiting) < len(workers):
+                    first_end = first_end or now
+                if not waiting:
+                    last_end = last_end or now
                 reason = None
-                if running and first_end and others and now - first_end > PATIENCE:
-                    reason = f"{running[0]} waits for workers that have ended without a KVStore"
+                if waiting and serving and first_end and now - first_end > PATIENCE:
+                    reason = f"the {waiting[0].name} waits for workers that have ended: {NO_STORE}"
                 elif self.limit and now - started > self.limit:
                     reason = f"the job had not come to an end after {self.limit:g} s"
                 if failed or reason:
-                    for process in self.processes.values():
+                    for process in processes:
                         process.kill()
                     reader.read_rest()
                     self.show(everything=True)
-                    raise ClusterError(reason or failed.failure())
-                # Servers and scheduler end by themselves, unless no worker has made a KVStore.
-                if last_end and (not others or now - last_end > 2):
+                    raise ClusterError(failed.failure() if failed else reason)
+                # Scheduler and servers end by themselves, unless no worker has made a KVStore.
+                if last_end and (not serving or now - last_end > 2):
                     reader.read_rest()
                     self.show(everything=True)
-                    return [
-                        pickle.loads(process.answer)
-                        for process in self.processes.values()
-                        if process.role == "worker"
-                    ]
-
-    def running(self):
-        """Give the names of the processes that have not ended."""
-        return [name for name, one in self.processes.items() if one.popen.poll() is None]
+                    return [pickle.loads(worker.answer) for worker in workers]
 
     def show(self, everything=False):
         """Print the lines that have come, each with the name of its process."""
@@ -367,13 +362,12 @@ def be_child():
         # Printed without our own frames. Then out at once: on the usual way the KVStore would wait
         # for the other workers, and they wait for this one's gradients.
         own = error.__traceback__
-        while own and own.tb_frame.f_code.co_filename in (
-            __file__,
-            runpy.run_path.__code__.co_filename,
-        ):
+        ours = (__file__, runpy.run_path.__code__.co_filename)
+        while own and own.tb_frame.f_code.co_filename in ours:
             own = own.tb_next
         traceback.print_exception(error.with_traceback(own))
-        answer(traceback.format_exception_only(error)[-1].strip())
+        lines = str(error).strip().splitlines() or ["no message"]
+        answer(f"{type(error).__name__}: {lines[-1]}")  # MXNet's errors say it in the last line
         os._exit(FAILED)
 
 

@@ -113,8 +113,7 @@ def train_on_workers(X, y, batch_size, lr, decay, mom, epochs, seed=SEED, path=N
         mx.random.seed(checkpoint.epoch_seed(seed, epoch, kv.rank))
         for features, labels in utils.data_iter(share, len(X), X, y):
             compute_gradients(params, features, labels)
-            kv.push(keys, grads)
-            kv.pull(keys, out=grads)  # now the sum of all workers' gradients
+            kv.pushpull(keys, grads, out=grads)  # now the sums of all workers' gradients
             lr_now = learning_rate(lr, decay, epoch)
             sgd_momentum(params, vs, lr_now, mom, kv.num_workers * len(labels))
         if path and kv.rank == 0:
@@ -161,8 +160,7 @@ def train_on_server(X, y, batch_size, lr, decay, mom, epochs, seed=SEED, path=No
         mx.random.seed(checkpoint.epoch_seed(seed, epoch, kv.rank))
         for features, labels in utils.data_iter(share, len(X), X, y):
             compute_gradients(params, features, labels)
-            kv.push(keys, grads)
-            kv.pull(keys, out=params)
+            kv.pushpull(keys, grads, out=params)
         history.append(as_numpy(params))
     return history
 

@@ -10,7 +10,15 @@ import socket
 import time
 from contextlib import ExitStack, suppress
 
-from course.cluster import PATIENCE, ClusterError, Process, Reader, check_free, find_failed
+from course.cluster import (
+    NO_STORE,
+    PATIENCE,
+    ClusterError,
+    Process,
+    Reader,
+    check_free,
+    find_failed,
+)
 
 
 class Link:
@@ -142,6 +150,7 @@ def take_part(role, root, workers, servers, task, wait):
 
 def supervise(process, links, wait_for_all):
     """Show what the process writes until it has ended, and until all have, if so wished."""
+    first_end = None
     with Reader([process]) as reader:
         while process.popen.poll() is None or (
             wait_for_all and not all(link.done for link in links)
@@ -152,10 +161,14 @@ def supervise(process, links, wait_for_all):
                 break
             for link in links:
                 link.messages()
+            if wait_for_all and any(link.done for link in links):
+                first_end = first_end or time.monotonic()
+                if process.popen.poll() is None and time.monotonic() - first_end > PATIENCE:
+                    raise ClusterError(f"some workers wait for others that have ended: {NO_STORE}")
         reader.read_rest()
         process.show()
-        if find_failed([process]):
-            raise ClusterError(process.failure())
+    if find_failed([process]):
+        raise ClusterError(process.failure())
     for link in links:
         link.send(done=True)
 

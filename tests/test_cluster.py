@@ -253,10 +253,7 @@ def test_a_damaged_checkpoint_is_refused_by_the_job(tmp_path):
         command("course/distributed.py", "--checkpoint", path, "--resume", "--epochs", 2)
     )
     assert code == 1
-    assert (
-        f"cluster: the worker 0 failed with course.checkpoint.CheckpointError: the checkpoint {path}"
-        in err
-    )
+    assert f"cluster: the worker 0 failed with CheckpointError: the checkpoint {path}" in err
     assert "Traceback" in out
 
 
@@ -299,6 +296,25 @@ def test_a_job_that_does_not_end_is_ended(script):
     marked = mark()
     code, _, err = outcome(command("--limit", 4, script("kv._barrier() if kv.rank else None")))
     assert (code, err) == (1, "cluster: the job had not come to an end after 4 s\n")
+    assert left(marked) == []
+
+
+def one_makes_a_store(path):
+    """Make a KVStore, but for the first worker that comes."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        mx.kv.create("dist_sync")
+
+
+def test_a_worker_that_waits_for_one_without_a_kvstore_is_told(tmp_path, monkeypatch):
+    marked = mark()
+    monkeypatch.setattr(one_makes_a_store, "__module__", "__main__")
+    monkeypatch.setattr(cluster, "PATIENCE", 1)
+    with pytest.raises(
+        cluster.ClusterError, match=r"the worker \d waits for workers that have ended"
+    ):
+        cluster.run(one_makes_a_store, tmp_path / "came", limit=LIMIT)
     assert left(marked) == []
 
 
