@@ -10,6 +10,7 @@ are ended, and a `ClusterError` says in a sentence what has happened.
 """
 
 import argparse
+import ctypes
 import errno
 import os
 import pickle
@@ -24,6 +25,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 
@@ -325,6 +327,19 @@ def find_failed(processes):
     return next((process for process in processes if process.popen.poll()), None)
 
 
+def schedule():
+    """Be the scheduler, without the second that `import mxnet` takes: it does nothing in Python."""
+    (folder,) = find_spec("mxnet").submodule_search_locations
+    (path,) = Path(folder).glob("libmxnet.*")
+    library = ctypes.CDLL(str(path))
+    library.MXGetLastError.restype = ctypes.c_char_p
+    store = ctypes.c_void_p()
+    if library.MXKVStoreCreate(b"dist", ctypes.byref(store)) or library.MXKVStoreRunServer(
+        store, None, None
+    ):
+        raise RuntimeError(library.MXGetLastError().decode())
+
+
 def be_child():
     """Be a process of a job, started by `Process`."""
     answers = int(sys.argv.pop())
@@ -348,9 +363,12 @@ def be_child():
             with os.fdopen(os.dup(launcher), "rb") as file:
                 task = pickle.load(file)
         threading.Thread(target=follow_launcher, daemon=True).start()
-        if task is None:
+        if os.environ["DMLC_ROLE"] == "scheduler":
+            schedule()
+        elif task is None:
             import mxnet  # serves until all workers have ended, then exits  # noqa: F401
-        answer(do(*task))
+        else:
+            answer(do(*task))
     except SystemExit as error:
         if isinstance(error.code, str):
             print(error.code, file=sys.stderr)
@@ -366,8 +384,9 @@ def be_child():
         while own and own.tb_frame.f_code.co_filename in ours:
             own = own.tb_next
         traceback.print_exception(error.with_traceback(own))
-        lines = str(error).strip().splitlines() or ["no message"]
-        answer(f"{type(error).__name__}: {lines[-1]}")  # MXNet's errors say it in the last line
+        # What an error of MXNet says stands between its Python and its C++ traceback.
+        lines = str(error).partition("\nStack trace")[0].strip().splitlines() or ["no message"]
+        answer(f"{type(error).__name__}: {lines[-1]}")
         os._exit(FAILED)
 
 
