@@ -65,6 +65,13 @@ def web(session):
 
 
 @nox.session(python=PYTHON)
+def faults(session):
+    """Kill a process of a distributed run at a random moment, fifty times, and resume each time."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "-W", "ignore", "tests/kill_fifty.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def lock(session):
     """Pin what pyproject.toml asks for; `-- --upgrade` takes the newest that fit."""
     session.install("uv")
