@@ -72,6 +72,13 @@ def faults(session):
 
 
 @nox.session(python=PYTHON)
+def audit(session):
+    """Look for known vulnerabilities of the pinned packages; what we accept is in tools/audit.toml."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "tools/audit.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def lock(session):
     """Pin what pyproject.toml asks for; `-- --upgrade` takes the newest that fit."""
     session.install("uv")

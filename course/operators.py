@@ -1,7 +1,7 @@
 """Counting what MXNet executes, with its own profiler."""
 
 import json
-import os
+import tempfile
 
 from mxnet import nd, profiler
 
@@ -26,13 +26,14 @@ def count_operators(run):
         pass), and how many operators were executed.
     """
     nd.waitall()  # what was started before does not count
-    profiler.set_config(
-        profile_imperative=True,
-        profile_symbolic=True,
-        profile_api=True,
-        aggregate_stats=True,
-        filename=os.devnull,
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        profiler.set_config(
+            profile_imperative=True,
+            profile_symbolic=True,
+            profile_api=True,
+            aggregate_stats=True,
+            filename=f"{folder}/profile.json",  # no file that exists: MXNet begins by deleting it
+        )
     profiler.set_state("run")
     try:
         run()

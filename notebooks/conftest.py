@@ -2,14 +2,19 @@
 
 A TCP port is chosen before the kernel binds it. With several workers at once another process now
 and then gets it first, and the kernel dies at its start.
+
+No notebook may open a port: what listens after a cell did so before the first, too.
 """
 
+import contextlib
 import tempfile
 import uuid
 from pathlib import Path
 
 import nbval.kernel
+import psutil
 from jupyter_client import KernelManager
+from nbval.plugin import IPyNbCell
 
 FOLDER = tempfile.TemporaryDirectory(prefix="nbval-")  # deleted when the tests end
 
@@ -20,3 +25,31 @@ def kernel_manager(**settings):
 
 
 nbval.kernel.KernelManager = kernel_manager
+
+
+def open_ports(kernel):
+    """Give the addresses at which a kernel listens, and its children other than on loopback."""
+    process = psutil.Process(kernel.km.provisioner.pid)
+    found = set()
+    for each in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended since
+            found |= {
+                tuple(one.laddr)
+                for one in each.net_connections("inet")
+                if one.status == psutil.CONN_LISTEN
+                and (each is process or one.laddr.ip not in ("127.0.0.1", "::1"))
+            }
+    return found
+
+
+def pytest_runtest_setup(item):
+    """Note the kernel's own ports before the first cell."""
+    if isinstance(item, IPyNbCell) and not hasattr(item.parent, "own_ports"):
+        item.parent.own_ports = open_ports(item.parent.kernel)
+
+
+def pytest_runtest_teardown(item):
+    """Look for other ports after every cell."""
+    if isinstance(item, IPyNbCell) and item.parent.kernel.is_alive():
+        ports = open_ports(item.parent.kernel) - item.parent.own_ports
+        assert not ports, f"{item.name} leaves {ports} open"

@@ -22,6 +22,16 @@ PLAY = (
     "view = play.trajectory(start=(-1, 0.5))\nview",
     "print(', '.join(f'{view.state[key]:.2f}' for key in ('x1', 'x2', 'gamma')))",
 )
+TRAIN = (
+    "import sys\n\nimport mxnet as mx\nfrom mxnet import nd\n\nsys.path.insert(0, '../..')\n"
+    "from course import play\n\nmx.random.seed(7)\nX = nd.random.normal(shape=(1000, 2))\n"
+    "y = nd.dot(X, nd.array([2, -3.4])) + 4.2 + nd.random.normal(scale=0.01, shape=1000)\n"
+    "\n\ndef init_params():\n    mx.random.seed(8)\n"
+    "    return [nd.random.normal(shape=(2, 1)), nd.zeros((1,))], []\n\n\n"
+    "view = play.training(X, y, init_params)\nview",
+    "import numpy as np\n\nlosses = np.frombuffer(view.answer['losses'], 'float32')\n"
+    "print(view.state['lr'], f'{losses[-1]:.2e}', np.flatnonzero(losses >= 1e-4)[-1] + 1)",
+)
 
 
 @pytest.fixture
@@ -37,8 +47,9 @@ def course(tmp_path):
                 cell.outputs, cell.execution_count = [], None
         nbformat.write(notebook, path)
         if path.stem == "momentum-scratch":
-            notebook.cells = [nbformat.v4.new_code_cell(code) for code in PLAY]
-            nbformat.write(notebook, path.with_stem("play"))
+            for stem, codes in (("play", PLAY), ("train", TRAIN)):
+                notebook.cells = [nbformat.v4.new_code_cell(code) for code in codes]
+                nbformat.write(notebook, path.with_stem(stem))
     return tmp_path
 
 
@@ -85,6 +96,27 @@ def lab(course, language, name):
         server.wait(30)
 
 
+def note_trainings(page):
+    """Count the states that go to the kernel and the answers that come, and the most unanswered."""
+    page.sent, page.answers, page.unanswered = 0, 0, 0
+
+    def sent(message):
+        if isinstance(message, bytes) and b'"comm_msg"' in message and b'"batch_size"' in message:
+            page.sent += 1
+            page.unanswered = max(page.unanswered, page.sent - page.answers)
+
+    def received(message):
+        # The first answer, which no slider asked for, is in the widget's comm_open instead.
+        if isinstance(message, bytes) and b'"answer"' in message and b'"comm_msg"' in message:
+            page.answers += 1
+
+    def note(socket):
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
+
+    return note
+
+
 @pytest.fixture
 def page(lab, language, name):
     """Open the address that JupyterLab itself would open; note what goes wrong on the page."""
@@ -94,6 +126,7 @@ def page(lab, language, name):
         page = browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(60_000)
         note_errors(page, (address, address.replace("http", "ws"), "data:", "blob:"))
+        page.on("websocket", note_trainings(page))
         page.goto(f"{address}/?token={token}")
         try:
             yield page
@@ -211,4 +244,46 @@ def test_the_playground_is_live_in_jupyterlab(page, language, name):
     x1, x2 = re.findall("[−0-9.]+(?=,|$)", moved)
     expected = f"{x1}, {x2}, 0.65".replace("−", "-")
     printed.filter(has_text=expected).wait_for()
+    assert (page.foreign, page.errors) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["train"])
+@pytest.mark.parametrize("language", ["en"])
+def test_a_drag_trains_anew_in_jupyterlab(page, language, name):
+    run_all(page, language)
+    row = page.locator(".training tbody tr").first
+    row.filter(has_text="η = 0.2, γ = 0.9, batch size 10").wait_for()
+    curve = page.locator("#current")
+    before = curve.get_attribute("d")
+    printed = page.locator('.jp-OutputArea [data-mime-type="application/vnd.jupyter.stdout"]')
+    printed.filter(has_text=row.get_by_role("cell").last.inner_text()).wait_for()
+
+    slider = page.get_by_role("slider", name="learning rate η")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.62 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.4 * box["width"], y, steps=30)
+    during = slider.get_attribute("aria-valuetext")
+    row.filter(has_text=f"η = {during}, γ = 0.9, batch size 10").wait_for()  # the button is down
+    page.mouse.up()
+    assert float(during) < 0.05
+    assert curve.get_attribute("d") != before
+    assert page.unanswered == 1 < page.sent == page.answers <= 31
+    final, needed = row.get_by_role("cell").all_inner_texts()
+
+    page.get_by_role("button", name="Keep this curve").click()
+    page.get_by_role("spinbutton", name="momentum parameter γ").select_text()
+    page.keyboard.type("0.5")
+    row.filter(has_text="γ = 0.5").wait_for()
+    kept = page.locator(".training tbody tr").nth(1)
+    assert kept.get_by_role("cell").all_inner_texts() == [final, needed]
+    assert f"η = {during}" in kept.inner_text().replace("\u00a0", " ")
+    page.screenshot(path=SCREENSHOTS / "train-en-dragged.png")
+
+    final, needed = row.get_by_role("cell").all_inner_texts()
+    page.locator(".jp-CodeCell .cm-content").nth(1).click()
+    page.keyboard.press("Shift+Enter")  # now Python says what it knows
+    printed.filter(has_text=f"{during} {final.replace('e−', 'e-0')} {needed}").wait_for()
     assert (page.foreign, page.errors) == ([], [])

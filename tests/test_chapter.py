@@ -9,6 +9,8 @@ import pytest
 from common import EDITIONS, ROOT, read
 from matplotlib import pyplot as plt
 
+from course import play
+
 CHAPTERS = {
     edition: read(ROOT / f"notebooks/{edition}/momentum-scratch.ipynb") for edition in EDITIONS
 }
@@ -149,8 +151,11 @@ def test_the_cells_stand_in_the_specifications_order(edition):
 
 @every_edition
 def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
+    """Exercise 1 has a text and sliders after it; exercise 4 then replaces the data."""
     _, exercises = specified(edition)
-    assert [kind(cell) for cell in exercises] == ["code", *["text", "code"] * 3]
+    assert [kind(cell) for cell in exercises] == ["code", *["text", "code"] * 4]
+    assert exercises.pop(1).id.startswith("sliders-text")
+    assert exercises.pop(1).source.endswith("\nplay.training(X, y, init_params)")
     tag = "solution" if edition.endswith("-solutions") else "exercise"
     assert [cell.metadata.tags for cell in exercises if kind(cell) == "code"] == [[tag]] * 4
     checks = (
@@ -236,6 +241,46 @@ def test_the_answers_to_the_last_exercise(chapter):
     assert momentum[0.2] < 1e-4
     assert momentum[0.2] < 0.01 * plain[0.2]
     assert momentum[0.2] < 0.2 * plain[1.6]
+
+
+@pytest.mark.parametrize(
+    ("scaled", "lr", "mom", "batch_size", "num_epochs"),
+    [
+        (False, 0.2, 0.9, 10, 3),
+        (False, 0.2, 0.5, 300, 4),  # the last minibatch is short, and η decays twice
+        (False, 0.01, 0.6, 1, 1),
+        (False, 0.3, 0, 1000, 3),
+        (False, 3, 0.9, 7, 1),  # diverges
+        (True, 0.2, 0.9, 10, 2),
+        (True, 1.6, 0, 3, 1),
+    ],
+)
+def test_the_sliders_train_as_the_chapter_does(chapter, scaled, lr, mom, batch_size, num_epochs):
+    if scaled:
+        (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]
+        exec(cell.source, chapter)
+    settings = {"lr": lr, "mom": mom, "batch_size": batch_size, "num_epochs": num_epochs}
+    widget = play.training(chapter["X"], chapter["y"], chapter["init_params"], **settings)
+    losses = np.frombuffer(widget.answer["losses"], "float32")
+    x, expected = drawn(chapter, log_interval=1, **settings)  # recorded after every update
+    finite = np.array(expected) < 1e30
+    assert finite.all() or lr == 3
+    assert finite.sum() > 20 or batch_size >= 300
+    np.testing.assert_allclose(losses[finite], np.array(expected)[finite], rtol=1e-3)
+    np.testing.assert_allclose(play.sampled(len(losses), batch_size, 1000), x, atol=1e-9)
+
+
+def test_the_goal_of_the_sliders(chapter):
+    """At η = 0.2 a γ between 0 and 0.5 is best; the farther from it, the more updates."""
+
+    def updates_to_stay_below(mom):
+        widget = play.training(chapter["X"], chapter["y"], chapter["init_params"], mom=mom)
+        above = np.frombuffer(widget.answer["losses"], "float32") >= 1e-4
+        return int(np.flatnonzero(above)[-1]) + 1
+
+    needed = [updates_to_stay_below(mom) for mom in (0, 0.2, 0.35, 0.6, 0.8, 0.9)]
+    assert needed == sorted(needed[:3], reverse=True) + sorted(needed[3:])
+    assert needed[2] < needed[0] / 2
 
 
 def test_the_data(chapter):

@@ -88,6 +88,16 @@ def test_the_web_edition_is_published_from_the_folder_that_nox_builds():
     assert jobs["deploy"]["permissions"] == {"pages": "write", "id-token": "write"}
 
 
+def test_the_audit_runs_every_week_and_at_every_change():
+    (ci_line,) = re.findall(r"^.*nox -s test$", (ROOT / ".ci/run").read_text(), re.MULTILINE)
+    workflow = yaml.safe_load((ROOT / ".github/workflows/audit.yml").read_text())
+    triggers = workflow[True]  # YAML reads `on` as true
+    assert {"push", "pull_request", "schedule"} <= set(triggers)
+    assert re.fullmatch(r"\d+ \d+ \* \* [0-6]", triggers["schedule"][0]["cron"])
+    steps = workflow["jobs"]["audit"]["steps"]
+    assert ci_line.replace("nox -s test", "nox -s audit") in [step.get("run") for step in steps]
+
+
 @pytest.mark.parametrize("readme", ["README.md", "README.zh.md", "CONTRIBUTING.md"])
 def test_the_documents_links_resolve(readme):
     text = (ROOT / readme).read_text()

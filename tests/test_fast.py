@@ -1,6 +1,7 @@
 """`momentum-fast`: that its fast paths end where the chapter's loop ends, and what it claims."""
 
 import re
+from pathlib import Path
 
 import mxnet as mx
 import numpy as np
@@ -9,7 +10,7 @@ from common import numbers, outputs
 from mxnet import autograd, nd
 
 import utils
-from course import checks
+from course import checks, operators
 from course.operators import count_operators
 from course.taught import (
     Columns,
@@ -211,6 +212,22 @@ def test_counting_ends_when_the_code_fails_and_leaves_no_file(tmp_path, monkeypa
         count_operators(lambda: 1 / 0)
     assert count_operators(lambda: None) == (0, 0)
     assert not list(tmp_path.iterdir())
+
+
+def test_counting_operators_deletes_no_file(monkeypatch):
+    """MXNet's profiler begins by deleting the file that it is given, were it /dev/null."""
+    given = []
+    original = operators.profiler.set_config
+
+    def noting(**settings):
+        given.append((settings["filename"], Path(settings["filename"]).exists()))
+        original(**settings)
+
+    monkeypatch.setattr(operators.profiler, "set_config", noting)
+    count_operators(lambda: None)
+    ((file, existed),) = given
+    assert not existed
+    assert not Path(file).parent.exists()  # it was a folder of its own
 
 
 # The hints

@@ -17,18 +17,20 @@ from urllib.parse import unquote, urldefrag, urljoin
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import launch, needs_chromium, note_errors
+from browser import launch as launch_browser
+from browser import needs_chromium, note_errors
 from bs4 import BeautifulSoup
 from common import ROOT, read
 from playwright.sync_api import sync_playwright
 
 from course import play
+from tools import launch
 from tools.build import order
 from web import build
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 OTHER = {"zh": "en", "en": "zh"}
-PAGES = [*order(), "playground", "references", "search"]
+PAGES = [*order(), "playground", "references", "class", "search"]
 PLAYGROUNDS = {"playground", "momentum-scratch", "momentum-when", "momentum-why"}
 REPOSITORY = "someone/momentum"
 BASE = "/momentum"
@@ -87,7 +89,7 @@ def address(site):
 @pytest.fixture(scope="module")
 def browser():
     with sync_playwright() as playwright:
-        browser = launch(playwright)
+        browser = launch_browser(playwright)
         yield browser
         browser.close()
 
@@ -187,6 +189,8 @@ def test_a_page(new_page, address, language, name):
     formulas = len(re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, flags=re.DOTALL))
     if name == "playground":
         formulas = 3  # in its page in web/pages: η, γ, κ
+    if name == "class":
+        formulas = 3  # k, c, and how long k learners wait
     assert page.locator("article mjx-container").count() == formulas
     assert page.locator("[data-mml-node=merror]").count() == 0
 
@@ -200,6 +204,7 @@ def test_a_page(new_page, address, language, name):
             for cell in read(ROOT / f"notebooks/{language}/{name}.ipynb").cells
             for output in cell.get("outputs", ())
             if "image/png" in output.get("data", {})
+            and not output.data["text/plain"].startswith("trajectory(")  # the playground instead
         ]
     assert sorted(images) == sorted([alt, True] for alt in alts)
 
@@ -415,6 +420,43 @@ def test_the_buttons_of_a_chapter(site, language):
         assert downloaded.read_bytes() == (ROOT / path).read_bytes()
 
 
+# For instructors
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_class_page_shows_what_was_measured(site, language):
+    page = BeautifulSoup((site / language / "class.html").read_text(), "html.parser")
+    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
+    unset = {"zh": "未设置", "en": "unset"}[language]
+    shown = [[cell.text for cell in row.select("td")] for row in page.select("tbody tr")]
+    assert shown == [
+        [
+            *(str(row["learners"]), str(row["threads"] or unset), f"{row['all_done_s']:.1f}"),
+            *(f"{row['run_cell_s']:.1f}", f"{row['cpu_s']:.1f}"),
+            *(f"{row['pss_mb']:,.0f}", f"{row['sum_pss_mb']:,.0f}"),
+        ]
+        for row in measured["entries"]
+    ]
+    text = page.select_one("article").text
+    assert f"classroom.py --learners {measured['entries'][-1]['learners']}" in text
+    assert f" {measured['server_mb']:.0f} MB" in text
+
+
+def test_the_stored_measurement_is_of_a_class_of_twenty():
+    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
+    rows = [(row["learners"], row["threads"]) for row in measured["entries"]]
+    assert rows == [(learners, threads) for learners in (1, 20) for threads in (None, 1, 2)]
+    assert measured["failed"] == 0
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_class_page_gives_the_links_of_this_repository(site, language):
+    text = BeautifulSoup((site / language / "class.html").read_text(), "html.parser").text
+    assert launch.binder_link(REPOSITORY, language) in text
+    assert launch.hub_link("https://hub.example.org", REPOSITORY, language) in text
+    assert "OWNER/REPOSITORY" not in text
+
+
 @pytest.fixture(scope="module")
 def faulty(tmp_path_factory):
     """Build pages of a repository without address.
@@ -446,9 +488,9 @@ def test_no_buttons_without_an_address(faulty):
     pages = list(faulty[0].glob("*/*.html"))
     assert len(pages) == 2 * len(PAGES)
     for path in pages:
-        text = path.read_text()
-        assert "mybinder.org" not in text
-        assert "github.com" not in text
+        links = [tag["href"] for tag in BeautifulSoup(path.read_text(), "html.parser").select("a")]
+        assert links
+        assert not [link for link in links if re.search(r"mybinder\.org|github\.com", link)]
 
 
 def test_broken_links_and_pictures_stop_the_build(faulty):

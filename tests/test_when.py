@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from common import numbers, outputs
+from common import ROOT, numbers, outputs, read
 
-from course import checks
+from course import checks, play
 
 PRINTED = outputs("momentum-when")
 
@@ -29,6 +29,23 @@ def test_noise_shrinks_the_region_the_more_the_larger_gamma():
     fractions = numbers(r"([\d.]+) of the edge", PRINTED["shrink"])
     assert fractions == sorted(fractions, reverse=True)
     assert fractions[0] < 0.9
+
+
+def test_the_goal_of_the_sliders_takes_momentum():
+    names = {}
+    for cell in read(ROOT / "notebooks/en/momentum-when.ipynb").cells:
+        if cell.id in ("data", "sliders"):
+            exec(cell.source, names)
+
+    def updates_to_stay_below(lr, mom):
+        data = (names[name] for name in ("X", "y", "init_params"))
+        widget = play.training(*data, lr=lr, mom=mom, num_epochs=2)
+        losses = np.frombuffer(widget.answer["losses"], "float32")
+        return int(np.flatnonzero(~(losses < 1e-4))[-1]) + 1
+
+    assert min(updates_to_stay_below(lr, mom=0) for lr in np.arange(0.1, 2.4, 0.1)) > 150
+    assert updates_to_stay_below(0.34, 0.87) <= 150
+    assert updates_to_stay_below(0.34, 0.95) > 150
 
 
 def test_the_updates_grow_with_the_condition_number_as_the_text_says():

@@ -48,6 +48,19 @@ def test_the_best_pair_is_polyaks():
     assert numbers(r"rate ([\d.]+)", PRINTED["best"])[2] == pytest.approx(0.635, abs=0.01)
 
 
+def test_the_goal_on_the_playground_takes_the_right_momentum():
+    def worst_rate(eta, gamma):
+        matrices = ([[gamma, eta * x], [-gamma, 1 - eta * x]] for x in (1 / 20, 1))
+        return max(abs(np.linalg.eigvals(matrix)).max() for matrix in matrices)
+
+    assert worst_rate(1, 0) > 0.9  # where it starts
+    for eta in (2.2, 2.4, 2.7):  # a target that a pointer can hit
+        assert worst_rate(eta, 0.45) < 0.7
+    for eta in np.arange(0.05, 4, 0.05):
+        assert worst_rate(eta, 0) > 0.9
+        assert worst_rate(eta, 0.9) > 0.9
+
+
 def test_nesterov_lies_between_gradient_descent_and_the_heavy_ball_at_its_best():
     plain, nesterov, ball = numbers(r"updates (\S+)", PRINTED["nesterov"])
     assert 100 * ball < nesterov < plain / 10
