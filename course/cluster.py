@@ -141,9 +141,9 @@ class Job:
         for held in self.held:
             held.close()
 
-    def pid(self, name):
-        """Give the process id of "scheduler", "server 0", "worker 1", ..."""
-        return self.processes[name].popen.pid
+    def kill(self, name):
+        """Kill "scheduler", "server 0", "worker 1", ..., to see what happens then."""
+        self.processes[name].popen.kill()  # does nothing if it has ended
 
     def wait(self):
         """Show what the processes write until all workers have ended; see `run`."""

@@ -82,7 +82,7 @@ class Link:
         except OSError:
             new = b""
         if not new and not self.done:
-            raise ClusterError(f"{self.name} has gone: its launcher or its machine has died")
+            raise ClusterError(f"{self.name} has gone: it was stopped, or its machine died")
         self.heard = now
         *lines, self.received = (self.received + new).split(b"\n")
         messages = [json.loads(line) for line in lines]
@@ -227,10 +227,12 @@ def gather(root, numbers, wait, stack):
                 role, theirs = link.wait_for("hello", 2)
             except (ClusterError, ValueError, TypeError):
                 continue  # something else has knocked at the port
+            if role not in numbers:
+                continue
             if theirs != numbers:
                 link.send(
                     failed=f"the scheduler at {host} was started with {servers} servers and {workers} "
-                    f"workers, not with {theirs['server']} and {theirs['worker']}"
+                    f"workers, the {role} at {address} was not: give all the same numbers"
                 )
             elif come[role] == numbers[role]:
                 link.send(failed=f"the scheduler at {host} has {come[role]} {role}s already")
