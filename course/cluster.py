@@ -12,6 +12,7 @@ are ended, and a `ClusterError` says in a sentence what has happened.
 import argparse
 import ctypes
 import errno
+import logging
 import os
 import pickle
 import runpy
@@ -366,6 +367,7 @@ def be_child():
         if os.environ["DMLC_ROLE"] == "scheduler":
             schedule()
         elif task is None:
+            logging.disable(logging.INFO)  # the optimizer notes each decay there, with the time
             import mxnet  # serves until all workers have ended, then exits  # noqa: F401
         else:
             answer(do(*task))

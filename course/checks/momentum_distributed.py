@@ -112,7 +112,8 @@ def combine(function):
         (
             led_to(lambda grads: sum(grads) / len(grads)),
             (
-                "这是平均。各个工作进程的梯度是和，再由 sgd_momentum 除以整个小批量的大小，所以这里只要相加。",
+                "这是平均。各个工作进程的梯度是和，sgd_momentum 会除以整个小批量的大小，"
+                "所以这里只要相加。",
                 "that is the mean. The workers' gradients are sums, and sgd_momentum divides by the whole "
                 "batch size, so just add them.",
             ),
