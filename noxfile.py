@@ -65,6 +65,13 @@ def web(session):
 
 
 @nox.session(python=PYTHON)
+def faults(session):
+    """Kill a process of a distributed run at a random moment, fifty times, and resume each time."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "-W", "ignore", "tests/kill_fifty.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def audit(session):
     """Look for known vulnerabilities of the pinned packages; what we accept is in tools/audit.toml."""
     install(session, "requirements-dev.txt")

@@ -25,7 +25,7 @@ VOLATILE = {
         "least-squares-time",
         "grid-time",
     )
-}
+} | {("momentum-distributed", "async-run"): "asynchronous: the processes' order is chance"}
 
 
 def codes(notebook):

@@ -5,6 +5,7 @@ A module for each notebook; notebooks call them all as `checks.NAME`.
 
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
 from course.checks.momentum_clinic import forgotten_batch_size, is_healthy, patient
+from course.checks.momentum_distributed import combine, implicit_momentum, received_bytes
 from course.checks.momentum_fast import backward_operators, log_cosh_gradient, multiplications
 from course.checks.momentum_gluon import average_learning_rate, outside_momentum, step_after_decay
 from course.checks.momentum_noise import doubled_variance, same_noise, smallest_batch
@@ -23,6 +24,7 @@ __all__ = [
     "backward_operators",
     "best_lr_heavy",
     "best_momentum",
+    "combine",
     "complex_rate",
     "condition_number_factors",
     "doubled_variance",
@@ -30,6 +32,7 @@ __all__ = [
     "end_of_the_cycle",
     "final_velocity",
     "forgotten_batch_size",
+    "implicit_momentum",
     "is_healthy",
     "largest_learning_rate",
     "log_cosh_gradient",
@@ -38,6 +41,7 @@ __all__ = [
     "outside_momentum",
     "patient",
     "recall",
+    "received_bytes",
     "same_noise",
     "scaled_feature",
     "sgd",

@@ -1,0 +1,180 @@
+"""The checks of `momentum-distributed`."""
+
+import numpy as np
+from mxnet import nd
+
+from course.checks.answers import mistaken, mistaken_function, numbers, results
+from course.verdict import check, right, wrong
+
+
+@check
+def received_bytes(received, factor):
+    """Check what each of 2 servers receives from 8 workers, a million parameters, and the factor."""
+    values, fault = numbers(received=received, factor=factor)
+    if fault:
+        return fault
+    value, growth = values
+    if value != 16e6:
+        return mistaken(
+            value,
+            {
+                4e6: (
+                    "received 是一个工作进程推出的全部字节；一共有 8 个工作进程，分给 2 个服务器。",
+                    "received is what one worker pushes; there are 8 of them, and 2 servers share it.",
+                ),
+                8e6: (
+                    "received 是 2 个工作进程的量；一共有 8 个，分给 2 个服务器。",
+                    "received is what 2 workers push; 8 do, and 2 servers share it.",
+                ),
+                32e6: (
+                    "received 是所有服务器合起来收到的；它们平均分担。",
+                    "received is what all servers receive together; each has its share.",
+                ),
+                64e6: (
+                    "received 是所有服务器收发的总和；要的是一个服务器收到的。",
+                    "received is all that is sent both ways; one server's receiving is asked for.",
+                ),
+                128e6: (
+                    "received 没有分给 2 个服务器，而是乘了 2。",
+                    "received was multiplied by 2; the servers share it, so divide.",
+                ),
+            },
+        ) or wrong(
+            "received 不对：每个工作进程推出 P 个数，每个数 4 字节，W 个工作进程，S 个服务器平均分担。",
+            "received is not right. Each of W workers pushes P numbers of 4 bytes, and S servers share them.",
+        )
+    if growth == 2:
+        return wrong(
+            "factor 不对：梯度的个数等于参数的个数，与小批量里有几个样本有关吗？",
+            "factor is not right. There are as many gradients as parameters; does the number of examples "
+            "in the minibatch matter?",
+        )
+    if growth != 1:
+        return wrong(
+            "factor 不对：看看公式里有没有批量大小。",
+            "factor is not right. Look whether the batch size is in the formula.",
+        )
+    return right(
+        "4PW/S = 1600 万字节；批量大小不在公式里，所以批量大一些，通信就摊得薄一些。",
+        "4PW/S = 16 million bytes. The batch size is not in the formula, so larger minibatches mean less "
+        "communication for each example.",
+    )
+
+
+def _grads(workers):
+    """Give the gradients of so many workers at random: two parameters, as in the chapter."""
+    shapes = ((2, 1), (1,))
+    return [[nd.random.normal(shape=shape) for shape in shapes] for _ in range(workers)]
+
+
+@check
+def combine(function):
+    """Check a learner's ``combine(grads_of_workers)``, what the parameter server does."""
+    cases = [_grads(3), _grads(2)]
+
+    def take(value):
+        listed = isinstance(value, (list, tuple))
+        return value if listed and all(isinstance(one, nd.NDArray) for one in value) else None
+
+    copies = [([[one.copy() for one in grads] for grads in case],) for case in cases]
+    returned, fault = results(function, copies, take)
+    if fault:
+        return fault
+    for case, answer in zip(cases, returned):
+        if len(answer) != 2:
+            return wrong(
+                f"有 2 个参数，你的列表里却有 {len(answer)} 个数组。"
+                f"这里有 {len(case)} 个工作进程：对每个参数，把各个工作进程的梯度加起来。",
+                f"there are 2 parameters, but your list holds {len(answer)} arrays. Here are {len(case)} "
+                "workers: for each parameter, add up the gradients of all workers.",
+            )
+        for place, (one, wanted) in enumerate(zip(answer, case[0])):
+            if one.shape != wanted.shape:
+                return wrong(
+                    f"第 {place + 1} 个数组的形状应当是 {wanted.shape}，你给出的是 {one.shape}。",
+                    f"array number {place + 1} should have the shape {wanted.shape}, yours has {one.shape}.",
+                )
+
+    def flat(per_case):
+        return [
+            number
+            for grads in per_case
+            for one in grads
+            for number in np.asarray(one).ravel().tolist()
+        ]
+
+    def led_to(reduce):
+        return flat(
+            [reduce([one.asnumpy() for one in grads]) for grads in zip(*case)] for case in cases
+        )
+
+    mistakes = [
+        (
+            led_to(lambda grads: sum(grads) / len(grads)),
+            (
+                "这是平均。各个工作进程的梯度是和，sgd_momentum 会除以整个小批量的大小，"
+                "所以这里只要相加。",
+                "that is the mean. The workers' gradients are sums, and sgd_momentum divides by the whole "
+                "batch size, so just add them.",
+            ),
+        ),
+        (
+            led_to(lambda grads: grads[0]),
+            (
+                "只用了第一个工作进程的梯度。",
+                "only the first worker's gradients are used.",
+            ),
+        ),
+        (
+            led_to(lambda grads: grads[-1]),
+            (
+                "只用了最后一个工作进程的梯度。",
+                "only the last worker's gradients are used.",
+            ),
+        ),
+        (
+            None,
+            (
+                "不是各个工作进程的梯度之和。",
+                "that is not the sum of the workers' gradients.",
+            ),
+        ),
+    ]
+    values = flat([[one.asnumpy() for one in answer] for answer in returned])
+    return mistaken_function(values, led_to(sum), mistakes) or right(
+        "逐个参数相加，这正是 push 之后 pull 得到的。",
+        "added up parameter by parameter: just what one pulls after a push.",
+    )
+
+
+@check
+def implicit_momentum(answer):
+    """Check the momentum parameter that 10 asynchronous workers amount to."""
+    values, fault = numbers(answer=answer)
+    if fault:
+        return fault
+    (value,) = values
+    return mistaken(
+        value,
+        {
+            9: (
+                "这是平均滞后；动量参数在 0 与 1 之间。",
+                "that is the mean staleness; a momentum parameter lies between 0 and 1.",
+            ),
+            0.1: (
+                "这是新梯度的权重 1/W；旧的速度保留多少？",
+                "that is 1/W, the weight of a new gradient. What share of the old velocity is kept?",
+            ),
+        },
+    ) or (
+        right(
+            "1 − 1/W = 0.9：谁也没有用动量，却像用了一样。",
+            "1 − 1/W = 0.9: as if there were momentum, though nobody uses any.",
+        )
+        if abs(value - 0.9) < 1e-3
+        else wrong(
+            "不对。W 个工作进程的平均滞后是 W − 1 次，相当于 γ/(1−γ)；由此解出 γ。",
+            "not that number. The mean staleness of W workers is W − 1 updates, and momentum's mean lag is "
+            "γ/(1−γ): solve for γ.",
+        )
+    )
