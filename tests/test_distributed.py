@@ -74,6 +74,20 @@ def test_a_single_asynchronous_worker_is_gradient_descent(names):
     np.testing.assert_allclose(names["momentum_path"](1, 0.3, 10), path, rtol=1e-5)
 
 
+def test_the_curve_with_momentum_is_the_mean_of_the_ideal_asynchronous_run(names):
+    """Simulated: equal workers, memoryless times, no time for communication."""
+    workers, lr, updates, runs = 4, 0.3, 12, 20_000
+    rng = np.random.default_rng(0)
+    paths = np.ones((runs, updates))
+    held = np.ones((runs, workers))  # the parameter that each worker has pulled
+    for t in range(1, updates):
+        pushes = rng.integers(workers, size=runs)  # who is next does not depend on the past
+        paths[:, t] = paths[:, t - 1] - lr * held[np.arange(runs), pushes]
+        held[np.arange(runs), pushes] = paths[:, t]
+    expected = names["momentum_path"](workers, lr, updates)
+    np.testing.assert_allclose(paths.mean(axis=0), expected, atol=0.02)
+
+
 def test_the_expected_update_is_momentums():
     """With geometric staleness and a linear gradient, as the text derives."""
     workers, lr = 4, 0.1
@@ -91,14 +105,16 @@ def test_the_expected_update_is_momentums():
     ("answers", "hint"),
     [
         ((None, 1), "write your answer into `received` and `factor` first"),
+        ((2e6, 1), "each takes 4 bytes"),
         ((4e6, 1), "what one worker pushes"),
-        ((8e6, 1), "what 2 workers push"),
-        ((32e6, 1), "each has its share"),
-        ((64e6, 1), "both ways"),
-        ((128e6, 1), "so divide"),
+        ((6e6, 1), "how many servers share them"),
+        ((16e6, 1), "only receiving"),
+        ((24e6, 1), "each has its share"),
+        ((48e6, 1), "both ways"),
+        ((72e6, 1), "so divide"),
         ((1, 1), "received is not right"),
-        ((16e6, 2), "does the number of examples"),
-        ((16e6, 0.5), "whether the batch size is in the formula"),
+        ((8e6, 2), "does the number of examples"),
+        ((8e6, 0.5), "whether the batch size is in the formula"),
     ],
 )
 def test_received_bytes_names_the_mistake(answers, hint, capsys):
@@ -130,7 +146,7 @@ def test_combine_accepts_nd_add_n(capsys):
 
 @pytest.mark.parametrize(
     ("answer", "hint"),
-    [(9, "mean staleness"), (0.1, "weight of a new gradient"), (0.5, "solve for γ")],
+    [(9, "mean staleness"), (0.1, "weight of a new gradient"), (0.5, "proportional to γᵏ")],
 )
 def test_implicit_momentum_names_the_mistake(answer, hint, capsys):
     assert checks.implicit_momentum(answer) is False

@@ -9,34 +9,43 @@ from course.verdict import check, right, wrong
 
 @check
 def received_bytes(received, factor):
-    """Check what each of 2 servers receives from 8 workers, a million parameters, and the factor."""
+    """Check what each of 3 servers receives from 6 workers, a million parameters, and the factor."""
     values, fault = numbers(received=received, factor=factor)
     if fault:
         return fault
     value, growth = values
-    if value != 16e6:
+    if value != 8e6:
         return mistaken(
             value,
             {
+                2e6: (
+                    "received 是数的个数；每个数占 4 字节。",
+                    "received is the number of numbers; each takes 4 bytes.",
+                ),
                 4e6: (
-                    "received 是一个工作进程推出的全部字节；一共有 8 个工作进程，分给 2 个服务器。",
-                    "received is what one worker pushes; there are 8 of them, and 2 servers share it.",
+                    "received 是一个工作进程推出的字节数；一共有 6 个工作进程，由 3 个服务器分担。",
+                    "received is what one worker pushes; there are 6 of them, and 3 servers share it.",
                 ),
-                8e6: (
-                    "received 是 2 个工作进程的量；一共有 8 个，分给 2 个服务器。",
-                    "received is what 2 workers push; 8 do, and 2 servers share it.",
+                6e6: (
+                    "received 不对：每个数占几字节？由几个服务器分担？",
+                    "received is not right. How many bytes does a number take, and how many servers "
+                    "share them?",
                 ),
-                32e6: (
+                16e6: (
+                    "received 把发出的也算了进去；只问收到的。",
+                    "received counts what the server sends as well; only receiving is asked for.",
+                ),
+                24e6: (
                     "received 是所有服务器合起来收到的；它们平均分担。",
                     "received is what all servers receive together; each has its share.",
                 ),
-                64e6: (
-                    "received 是所有服务器收发的总和；要的是一个服务器收到的。",
-                    "received is all that is sent both ways; one server's receiving is asked for.",
+                48e6: (
+                    "received 是来回的总和；只问一个服务器收到的。",
+                    "received is all that moves, both ways; what one server receives is asked for.",
                 ),
-                128e6: (
-                    "received 没有分给 2 个服务器，而是乘了 2。",
-                    "received was multiplied by 2; the servers share it, so divide.",
+                72e6: (
+                    "received 乘了服务器的个数；它们是分担，要除。",
+                    "received was multiplied by the number of servers; they share it, so divide.",
                 ),
             },
         ) or wrong(
@@ -55,8 +64,8 @@ def received_bytes(received, factor):
             "factor is not right. Look whether the batch size is in the formula.",
         )
     return right(
-        "4PW/S = 1600 万字节；批量大小不在公式里，所以批量大一些，通信就摊得薄一些。",
-        "4PW/S = 16 million bytes. The batch size is not in the formula, so larger minibatches mean less "
+        "4PW/S = 800 万字节；批量大小不在公式里，所以批量大一些，摊到每个样本上的通信就少一些。",
+        "4PW/S = 8 million bytes. The batch size is not in the formula, so larger minibatches mean less "
         "communication for each example.",
     )
 
@@ -143,7 +152,7 @@ def combine(function):
     values = flat([[one.asnumpy() for one in answer] for answer in returned])
     return mistaken_function(values, led_to(sum), mistakes) or right(
         "逐个参数相加，这正是 push 之后 pull 得到的。",
-        "added up parameter by parameter: just what one pulls after a push.",
+        "the gradients are added up parameter by parameter, which is what a worker pulls after pushing.",
     )
 
 
@@ -173,8 +182,8 @@ def implicit_momentum(answer):
         )
         if abs(value - 0.9) < 1e-3
         else wrong(
-            "不对。W 个工作进程的平均滞后是 W − 1 次，相当于 γ/(1−γ)；由此解出 γ。",
-            "not that number. The mean staleness of W workers is W − 1 updates, and momentum's mean lag is "
-            "γ/(1−γ): solve for γ.",
+            "不对。动量法给 k 次更新之前的梯度的权重与 γᵏ 成正比；与滞后 k 次的概率比一比。",
+            "not that number. In momentum, a gradient k updates old has a weight proportional to γᵏ; compare "
+            "with the probability of being k updates stale.",
         )
     )
