@@ -1,7 +1,6 @@
 """Every task by name: `nox -l` lists them, `nox -s NAME` runs one."""
 
 import sys
-from pathlib import Path
 
 import nox
 
@@ -97,17 +96,11 @@ def lock(session):
 
 @nox.session(venv_backend="none")
 def dev(session):
-    """Make .venv for daily work, with readable diffs of notebooks and the commit hooks."""
+    """Make .venv for daily work, with the commit hooks."""
     uv = (sys.executable, "-m", "uv")  # of nox[uv]; it need not be on the path
     session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, ".venv")
     session.run(
         *(*uv, "pip", "install", "--quiet", "--compile-bytecode", "--python", ".venv"),
         *("--require-hashes", "-r", "requirements-dev.txt"),
     )
-    tools = Path(".venv/bin").resolve()
-    for name, command in (
-        ("diff.jupyternotebook.command", f"'{tools}/git-nbdiffdriver' diff"),
-        ("merge.jupyternotebook.driver", f"'{tools}/git-nbmergedriver' merge %O %A %B %L %P"),
-    ):
-        session.run("git", "config", name, command)
-    session.run(str(tools / "pre-commit"), "install")
+    session.run(".venv/bin/pre-commit", "install", external=True)

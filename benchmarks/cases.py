@@ -288,7 +288,7 @@ def training(kind, rows, features, batch_size, settings=1):
     from mxnet import autograd, nd
 
     import utils
-    from course import taught
+    from course import chapters
 
     params = [nd.zeros((features, 1)), nd.zeros((1,))]
     arguments = (params, X, y, batch_size)
@@ -302,17 +302,17 @@ def training(kind, rows, features, batch_size, settings=1):
                 with autograd.record():
                     loss = utils.squared_loss(utils.linreg(batch, *params), labels)
                 loss.backward()
-                taught.sgd_momentum(params, vs, rate, 0.9, len(labels))
+                chapters.sgd_momentum(params, vs, rate, 0.9, len(labels))
 
     elif kind == "compiled":
-        compiled = taught.Epoch(taught.squared_gradient)
-        run = partial(taught.train_compiled, compiled, *arguments, [rate], 0.9)
+        compiled = chapters.Epoch(chapters.squared_gradient)
+        run = partial(chapters.train_compiled, compiled, *arguments, [rate], 0.9)
     elif kind == "matrix":
-        products = taught.Products()
-        run = partial(taught.train_least_squares, products, *arguments, [rate], 0.9)
+        products = chapters.Products()
+        run = partial(chapters.train_least_squares, products, *arguments, [rate], 0.9)
     else:
         rates, moms = rate * nd.ones((1, settings)), 0.9 * nd.ones((1, settings))
-        run = partial(taught.train_columns, taught.Columns(), *arguments, [rates], moms)
+        run = partial(chapters.train_columns, chapters.Columns(), *arguments, [rates], moms)
     return lambda: (run(), nd.waitall())
 
 

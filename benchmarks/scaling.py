@@ -16,7 +16,7 @@ import mxnet as mx
 from mxnet import autograd, gluon, nd
 
 from course import cluster
-from course.taught import sgd_momentum
+from course.chapters import sgd_momentum
 
 BATCH_SIZE = 128
 # Layers of the chapter's regression, and of a network of 1.9 million parameters

@@ -14,7 +14,7 @@ from mxnet import autograd, nd
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
-from course.taught import sgd, sgd_momentum  # noqa: E402
+from course.chapters import sgd, sgd_momentum  # noqa: E402
 
 mpl.use("agg")
 from matplotlib import pyplot as plt  # noqa: E402

@@ -18,7 +18,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
-from course import checkpoint, cluster, distributed
+from course import cluster
+from course.cluster import checkpoint, regression
 
 NAMES = ("scheduler", "server 0", "worker 0", "worker 1")
 SAID = "the {} was ended by SIGKILL"
@@ -48,7 +49,7 @@ def left(mark):
 def train(epochs, path=None, resume=False):
     """Give a job that trains on two workers."""
     return cluster.start(
-        *(distributed.train_on_workers, *distributed.make_data(1000)),
+        *(regression.train_on_workers, *regression.make_data(1000)),
         **RUN,
         epochs=epochs,
         path=path,
@@ -111,7 +112,7 @@ def kill_and_resume(epochs, name, path, moments):
             break
     processes = left(marked)
     settings = RUN | {"workers": 2, "examples": 1000}
-    done = checkpoint.load(path, distributed.SEED, **settings)[2] if path.exists() else 0
+    done = checkpoint.load(path, regression.SEED, **settings)[2] if path.exists() else 0
     with train(epochs, str(path), resume=True) as job:
         end = numbers(job.wait())
     return {

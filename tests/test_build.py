@@ -8,42 +8,85 @@ import nbformat
 import pytest
 from common import EDITIONS, ROOT, read
 
-from tools import build
+from tools import build, exports, sources
 
-FILES = ("utils.py", "course", "img", "notebooks", "tools")
-
-
-def run_build(root, *arguments):
-    return subprocess.run(
-        [sys.executable, "tools/build.py", *arguments], cwd=root, capture_output=True, text=True
-    )
+FILES = ("utils.py", "requirements.txt", "course", "img", "notebooks")
 
 
 @pytest.fixture
-def copy(tmp_path):
-    """Give a copy of the repository to damage."""
+def copy(tmp_path, monkeypatch):
+    """Give a copy of the repository to damage, which the build tool takes for its own."""
+    ignored = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints")
     for name in FILES:
         path = ROOT / name
-        (shutil.copytree if path.is_dir() else shutil.copy)(path, tmp_path / name)
+        if path.is_dir():
+            shutil.copytree(path, tmp_path / name, ignore=ignored)
+        else:
+            shutil.copy(path, tmp_path / name)
+    monkeypatch.setattr(build, "ROOT", tmp_path)
+    monkeypatch.setattr(sources, "SOURCES", tmp_path / "notebooks/src")
     return tmp_path
 
 
+def stale(*names):
+    """Give what is stale in the copy, of the notebooks named or of all."""
+    read = sources.read_all()
+    return list(build.stale(read, names or read))
+
+
+def replace(path, old, new):
+    """Replace what stands once in a file."""
+    text = path.read_text()
+    assert text.count(old) == 1, (path, old)
+    path.write_text(text.replace(old, new))
+
+
+def paths(folders, *names):
+    return [f"notebooks/{folder}/{name}.ipynb" for name in names for folder in folders]
+
+
 def test_the_built_files_are_what_the_sources_give():
-    result = run_build(ROOT, "--check")
+    command = [sys.executable, "tools/build.py", "--check"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (result.stdout, result.stderr, result.returncode) == ("", "", 0)
 
 
-def test_building_again_changes_nothing_byte_for_byte(copy):
-    built = [path.relative_to(copy) for path in copy.glob("notebooks/*/momentum-scratch.ipynb")]
-    for path in built:
-        if path.parent.name != "src":
-            (copy / path).unlink()
-    (copy / "course/taught.py").unlink()
-    result = run_build(copy, "momentum-scratch")
-    assert result.returncode == 0, result.stderr
-    assert len(built) == 1 + len(EDITIONS)
-    for path in [*built, "course/taught.py"]:
-        assert (copy / path).read_bytes() == (ROOT / path).read_bytes()
+def test_executing_again_changes_nothing_byte_for_byte(copy, capsys):
+    path = copy / "notebooks/en-solutions/momentum-scratch.ipynb"
+    path.unlink()
+    (copy / exports.PATH).unlink()
+    assert build.build(sources.read_all(), ["momentum-scratch"]) == []
+    for built in (path, copy / exports.PATH):
+        assert built.read_bytes() == (ROOT / built.relative_to(copy)).read_bytes()
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    """Fail where a notebook is executed."""
+    monkeypatch.setattr(build, "_execute_one", lambda job: pytest.fail(f"executes {job[0]}"))
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_a_sentence_is_built_without_executing_anything(copy, capsys):
+    replace(copy / "notebooks/src/momentum-scratch.md", "## Summary\n", "## Summary\n\nMore.\n")
+    assert {line.partition(": ")[0] for line in stale()} == set(
+        paths(("en", "en-solutions"), "momentum-scratch")
+    )
+    assert build.build(sources.read_all(), list(sources.read_all())) == []
+    assert stale() == []
+    written = capsys.readouterr().out.split()[1::2]
+    assert written == paths(("en", "en-solutions"), "momentum-scratch")
+
+
+@pytest.mark.usefixtures("no_kernel")
+def test_alt_text_is_built_without_executing_anything(copy):
+    replace(
+        copy / "notebooks/src/momentum-scratch.md",
+        "it falls with oscillations",
+        "it falls in waves",
+    )
+    assert build.build(sources.read_all(), ["momentum-scratch"]) == []
+    assert stale() == []
 
 
 def damage_text(notebook):
@@ -70,47 +113,87 @@ def damage_metadata(notebook):
     del notebook.metadata["kernelspec"]
 
 
+def damage_output(notebook):
+    outputs = next(cell.outputs for cell in notebook.cells if cell.id == "run")
+    outputs[0].text = outputs[0].text.replace("4.2", "4.3")
+
+
+def damage_picture(notebook):
+    outputs = next(cell.outputs for cell in notebook.cells if cell.id == "run")
+    outputs.pop()
+
+
+CELLS, OUTPUTS = (
+    "its cells are not what the source gives",
+    "the outputs are not those that the build stored",
+)
+
+
 @pytest.mark.parametrize(
-    "damage",
+    ("damage", "why"),
     [
-        damage_text,
-        damage_cell_removed,
-        damage_navigation,
-        damage_alt,
-        damage_id,
-        damage_metadata,
+        (damage_text, CELLS),
+        (damage_cell_removed, CELLS),
+        (damage_navigation, CELLS),
+        (damage_alt, CELLS),
+        (damage_id, CELLS),
+        (damage_metadata, CELLS),
+        (damage_output, OUTPUTS),
+        (damage_picture, OUTPUTS),
     ],
 )
-def test_check_names_the_edition_that_was_changed(copy, damage):
+def test_check_names_the_edition_that_was_changed(copy, damage, why):
     path = copy / "notebooks/en/momentum-scratch.ipynb"
     notebook = read(path)
     damage(notebook)
     nbformat.write(notebook, path)
-    result = run_build(copy, "--check")
-    assert (result.stdout, result.returncode) == ("stale: notebooks/en/momentum-scratch.ipynb\n", 1)
-    assert "Build them again" in result.stderr
+    assert stale("momentum-scratch") == [f"notebooks/en/momentum-scratch.ipynb: {why}"]
+
+
+@pytest.mark.parametrize(
+    ("file", "names"),
+    [
+        ("course/checks/momentum_scratch.py", {"momentum-scratch"}),
+        ("course/measuring.py", {"momentum-fast"}),
+        ("notebooks/data/digits.csv.gz", {"momentum-real", "momentum-distributed"}),
+        ("requirements.txt", {*sources.order()} - {"index", "glossary"}),
+        ("course/checks/__init__.py", set()),
+    ],
+)
+def test_check_names_the_notebooks_whose_outputs_depend_on_a_file(copy, file, names):
+    with (copy / file).open("ab") as changed:
+        changed.write(b"\n")
+    assert set(stale()) == {f"{path}: {file} has changed" for path in paths(EDITIONS, *names)}
+
+
+def test_every_notebook_depends_on_what_it_imports():
+    """Also on what its imports import: the chapter's check is of course/checks, and its sliders."""
+    notebook = read(ROOT / "notebooks/en/momentum-scratch.ipynb")
+    files = set(notebook.metadata[build.DIGESTS]) - {"code", "outputs"}
+    assert files >= {"utils.py", "requirements.txt", "course/chapters.py", "course/language.py"}
+    assert {file for file in files if file.startswith("course/checks/momentum")} == {
+        "course/checks/momentum_scratch.py"
+    }
 
 
 def test_check_names_all_that_a_changed_source_makes_stale(copy):
-    path = copy / "notebooks/src/gd-sgd-scratch.ipynb"
-    source = read(path)
-    heading = next(cell for cell in source.cells if cell.metadata.get("lang") == "zh")
-    heading.source = heading.source.replace("# ", "# 新的标题：", 1)
-    code = next(cell for cell in source.cells if "export" in cell.metadata)
-    code.source += "\n    return params"
-    nbformat.write(source, path)
-    result = run_build(copy, "--check")
-    assert result.returncode == 1
-    assert set(result.stdout.splitlines()) == {
-        "stale: course/taught.py",
-        *(f"stale: notebooks/{edition}/gd-sgd-scratch.ipynb" for edition in EDITIONS),
-        *(
-            f"stale: notebooks/{edition}/{name}.ipynb"  # the title stands in their navigation
-            for edition in EDITIONS
-            if edition.startswith("zh")
-            for name in ("index", "momentum-scratch")
-        ),
-    }
+    path = copy / "notebooks/src/gd-sgd-scratch.md"
+    replace(path, "# 梯度下降和随机梯度下降——从零开始\n", "# 新的标题\n")
+    replace(
+        path,
+        "        param -= lr / batch_size * param.grad\n",
+        "        param -= lr * param.grad\n",
+    )
+    assert stale() == [
+        "course/chapters.py: not what the sources export",
+        # the title stands in their navigation
+        *(f"{one}: {CELLS}" for one in paths(("zh", "zh-solutions"), "index")),
+        *(f"{one}: the code has changed" for one in paths(EDITIONS_IN_ORDER, "gd-sgd-scratch")),
+        *(f"{one}: {CELLS}" for one in paths(("zh", "zh-solutions"), "momentum-scratch")),
+    ]
+
+
+EDITIONS_IN_ORDER = [build.folder(*edition) for edition in build.EDITIONS]
 
 
 def test_check_names_missing_broken_and_left_over_notebooks(copy):
@@ -118,9 +201,10 @@ def test_check_names_missing_broken_and_left_over_notebooks(copy):
     (folder / "index.ipynb").unlink()
     (folder / "momentum-scratch.ipynb").write_text("{")
     shutil.copy(folder / "gd-sgd-scratch.ipynb", folder / "removed.ipynb")
-    result = run_build(copy, "--check")
-    assert result.stdout.splitlines() == [
-        f"stale: notebooks/zh/{name}.ipynb" for name in ("index", "momentum-scratch", "removed")
+    assert stale() == [
+        "notebooks/zh/index.ipynb: missing, or no notebook",
+        "notebooks/zh/momentum-scratch.ipynb: missing, or no notebook",
+        "notebooks/zh/removed.ipynb: no source",
     ]
 
 
@@ -128,16 +212,29 @@ def test_check_names_missing_broken_and_left_over_notebooks(copy):
 def test_order_txt_must_name_every_source_once(copy, name):
     with (copy / "notebooks/src/order.txt").open("a") as file:
         file.write(f"{name}\n")
-    result = run_build(copy, "--check")
-    assert result.returncode == 1
-    assert f"each once; look at {name}" in result.stderr
+    with pytest.raises(sources.SourceError, match=f"each once; look at {name}"):
+        sources.read_all()
 
 
-def test_a_source_that_is_no_json_is_named(copy):
-    (copy / "notebooks/src/index.ipynb").write_text("{")
-    result = run_build(copy, "--check")
-    assert result.returncode == 1
-    assert result.stderr.startswith("notebooks/src/index.ipynb is no JSON: ")
+def test_all_that_is_wrong_with_the_sources_is_told(copy):
+    path = copy / "notebooks/src/momentum-scratch.md"
+    replace(path, '{"id": "gamma", "lang": "en"}', '{"id": "gamma"}')
+    replace(path, ":id: sgd-momentum\n", "")
+    replace(path, "    # en: param.grad is", "    # param.grad is")
+    replace(copy / "notebooks/src/index.md", '"lang": "zh"', '"lang": "fr"')
+    with pytest.raises(sources.SourceError) as error:
+        sources.read_all()
+    told = str(error.value)
+    assert "src/momentum-scratch.md: text cell 'gamma': its metadata must say lang" in told
+    assert "src/momentum-scratch.md: the cell that begins with 'def sgd_momentum" in told
+    assert "each # zh: line must stand right before" in told
+    assert "src/index.md: text cell 'title': its metadata must say lang" in told
+
+
+def test_metadata_that_cannot_be_read_are_named(copy):
+    replace(copy / "notebooks/src/momentum-scratch.md", ":id: sgd-momentum\n", ":id: [\n")
+    with pytest.raises(sources.SourceError, match=r"src/momentum-scratch\.md: a cell's metadata"):
+        sources.read_all()
 
 
 def code(source, **metadata):
@@ -145,12 +242,12 @@ def code(source, **metadata):
 
 
 def text(lang, source="# T", **metadata):
-    cell_id = metadata.pop("id", f"text-{lang}")
+    cell_id = metadata.pop("id", "text")
     return nbformat.v4.new_markdown_cell(source, id=cell_id, metadata={"lang": lang, **metadata})
 
 
 def faults(*cells):
-    return " ".join(build.source_faults(nbformat.from_dict({"cells": list(cells)})))
+    return " ".join(sources.source_faults(nbformat.from_dict({"cells": list(cells)})))
 
 
 ZH, EN = text("zh"), text("en")
@@ -165,8 +262,15 @@ ZH, EN = text("zh"), text("en")
         ([ZH, EN, text("en", id="more")], "a zh cell must stand right before its en twin"),
         ([nbformat.v4.new_markdown_cell("x", id="x")], "its metadata must say lang"),
         ([text("fr")], "its metadata must say lang"),
-        ([code("1"), code("2")], "must occur once"),
-        ([code("1", id="first")], "the build's"),
+        ([code("1"), code("2")], "must be one cell's"),
+        ([ZH, EN, code("1", id="text")], "must be one cell's"),
+        ([code("1", id="first")], "must be one cell's"),
+        (
+            [nbformat.from_dict({**code("1"), "id": None})],
+            "the cell that begins with '1' has no id",
+        ),
+        ([ZH, text("en", id="other")], "are a pair and must have the same id"),
+        ([code("1", tags=["solution"])], "its exercise must be the cell before"),
         ([code("x = (1,\ny = 2")], "cell 'code', line 1: '(' was never closed"),
         ([code("1", lang="en")], "code is the same in both languages"),
         ([code("1", tags=["exercize"])], "unknown tags ['exercize']"),
@@ -175,7 +279,6 @@ ZH, EN = text("zh"), text("en")
         ([code("# zh: 一")], "each # zh: line must stand right before its # en: twin"),
         ([code("# en: one\n# zh: 一")], "each # zh: line must stand"),
         ([code("# zh: 一\n# zh: 二\n# en: one")], "each # zh: line must stand"),
-        ([nbformat.from_dict({**code("1"), "execution_count": 1})], "store no outputs"),
     ],
 )
 def test_a_source_that_breaks_a_rule_is_refused(cells, fault):
@@ -183,26 +286,27 @@ def test_a_source_that_breaks_a_rule_is_refused(cells, fault):
 
 
 def test_a_good_source_has_no_fault():
-    starter, solution = code("1", tags=["exercise"]), code("2", tags=["solution"], id="solved")
+    starter, solution = code("1", tags=["exercise"]), code("2", tags=["solution"])
     comments = code("# zh: 一\n# en: one\nx = 1\n    # zh: 二\n    # en: two", id="comments")
     assert not faults(ZH, EN, starter, solution, comments)
 
 
 def test_comments_are_localized_and_line_numbers_agree():
     source = "# zh: 一\n# en: one\nfor x in []:\n    # zh: 二\n    # en: two\n    pass  # both"
-    assert build.localized(source, "zh") == "# 一\nfor x in []:\n    # 二\n    pass  # both"
-    assert build.localized(source, "en") == "# one\nfor x in []:\n    # two\n    pass  # both"
+    assert sources.localized(source, "zh") == "# 一\nfor x in []:\n    # 二\n    pass  # both"
+    assert sources.localized(source, "en") == "# one\nfor x in []:\n    # two\n    pass  # both"
 
 
 def test_an_edition_holds_its_language_and_its_variant():
-    starter, solution = code("1", tags=["exercise"]), code("2", tags=["solution"], id="solved")
+    starter, solution = code("1", tags=["exercise"]), code("2", tags=["solution"])
     volatile = code("3", tags=["volatile"], id="timed", alt={"zh": "一", "en": "one"})
-    source = nbformat.v4.new_notebook(cells=[ZH, EN, starter, solution, volatile])
+    source = nbformat.from_dict({"cells": [ZH, EN, starter, solution, volatile]})
     zh = build.cells_of(source, "zh", "exercise")
-    assert [cell.id for cell in zh] == ["text-zh", "code", "timed"]
+    assert [cell.id for cell in zh] == ["text", "code", "timed"]
     assert zh[-1].metadata == {"tags": ["volatile", "nbval-ignore-output"], "alt": "一"}
     en = build.cells_of(source, "en", "solution")
-    assert [cell.id for cell in en] == ["text-en", "solved", "timed"]
+    assert [cell.id for cell in en] == ["text", "code", "timed"]
+    assert en[1].source == "2"
     assert "nbval-ignore-output" not in source.cells[-1].metadata.tags
 
 
@@ -210,28 +314,28 @@ def exporting(source, *names):
     return nbformat.v4.new_notebook(cells=[code(source, export=list(names))])
 
 
-def test_taught_holds_the_exported_functions_with_just_their_imports():
+def test_chapters_py_holds_the_exported_functions_with_just_their_imports():
     source = (
         "%matplotlib inline\nimport sys\nimport mxnet as mx\nfrom mxnet import autograd, nd\n\n"
         "def helper(x):\n    # zh: 平方\n    # en: squared\n    return nd.square(x)\n\n"
         "def wanted(x, y=mx.cpu()):\n    return [helper(one) for one in sorted(x)]\n"
     )
-    taught = build.taught({"a": exporting(source, "helper", "wanted")})
-    assert "import mxnet as mx\nfrom mxnet import nd\n" in taught
-    assert "sys" not in taught
-    assert "autograd" not in taught
-    assert "# Taught in a.\ndef helper(x):\n    # squared\n    return nd.square(x)\n" in taught
-    compile(taught, "taught.py", "exec")
+    text = exports.exported({"a": exporting(source, "helper", "wanted")})
+    assert "import mxnet as mx\nfrom mxnet import nd\n" in text
+    assert "sys" not in text
+    assert "autograd" not in text
+    assert "# Taught in a.\ndef helper(x):\n    # squared\n    return nd.square(x)\n" in text
+    compile(text, exports.PATH, "exec")
 
 
 def test_an_export_that_cannot_stand_alone_is_refused():
-    with pytest.raises(build.SourceError, match="a: an exported function needs lr"):
-        build.taught({"a": exporting("lr = 1\n\ndef f():\n    return lr", "f")})
-    with pytest.raises(build.SourceError, match="a: no cell with that export defines g"):
-        build.taught({"a": exporting("def f():\n    pass", "g")})
+    with pytest.raises(sources.SourceError, match="a: an exported function needs lr"):
+        exports.exported({"a": exporting("lr = 1\n\ndef f():\n    return lr", "f")})
+    with pytest.raises(sources.SourceError, match="a: no cell with that export defines g"):
+        exports.exported({"a": exporting("def f():\n    pass", "g")})
     twice = exporting("def f():\n    pass", "f")
-    with pytest.raises(build.SourceError, match="b and a both export f"):
-        build.taught({"a": twice, "b": twice})
+    with pytest.raises(sources.SourceError, match="b and a both export f"):
+        exports.exported({"a": twice, "b": twice})
 
 
 @pytest.mark.parametrize(
@@ -245,7 +349,7 @@ def test_an_export_that_cannot_stand_alone_is_refused():
 )
 def test_what_a_reader_should_not_see_stops_the_build(tmp_path, cell, fault):
     notebook = nbformat.v4.new_notebook(cells=[cell])
-    with pytest.raises(build.SourceError, match=fault):
+    with pytest.raises(sources.SourceError, match=fault):
         build.execute(notebook, tmp_path)
 
 

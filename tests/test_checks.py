@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from mxnet import nd
 
-from course import checks, update_rule, verdict
-from course.update_rule import MISTAKES, diagnose
+from course import checks
+from course.checks import update_rule, verdict
+from course.checks.update_rule import MISTAKES, diagnose
 
 LOOP = "for p, v in zip(params, vs):"
 TRUE_V = "v[:] = mom * v + lr * p.grad / batch_size"
@@ -238,7 +239,7 @@ def test_other_wrong_answers_for_sgd(body, hint, capsys):
 
 
 def test_sgd_right():
-    from course.taught import sgd
+    from course.chapters import sgd
 
     assert checks.sgd(sgd) is True
 
@@ -262,7 +263,7 @@ def test_what_is_no_update_function(answer, capsys):
 
 
 def test_the_chapters_own_function_passes():
-    from course.taught import sgd_momentum
+    from course.chapters import sgd_momentum
 
     assert checks.sgd_momentum(sgd_momentum) is True
 

@@ -119,14 +119,14 @@ def test_an_update_leaves_a_learners_work_alone(class_repository, tmp_path):
     fetch()
     change(learner, "final-velocity", "answer = 6")
     change(learner, "my-momentum", "mine = True")
-    change(teacher, "summary-en", "## A better summary")
+    change(teacher, "summary", "## A better summary")
     change(teacher, "my-momentum", "theirs = True")
     git(teacher, "commit", "--quiet", "--all", "--message", "Better")
     git(teacher, "push", "--quiet")
     fetch()
     assert sources()["final-velocity"] == "answer = 6"
     assert sources()["my-momentum"] == "mine = True"
-    assert sources()["summary-en"] == "## A better summary"
+    assert sources()["summary"] == "## A better summary"
 
 
 @pytest.mark.parametrize("hub", ["https://hub.example.org", "https://hub.example.org/"])

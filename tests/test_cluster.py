@@ -30,13 +30,14 @@ from kill_fifty import NAMES, SAID, kill_and_resume, left, mark, unbroken
 from mxnet import nd
 
 import utils
-from course import checkpoint, cluster, distributed
-from course.packing import pack
-from course.taught import sgd_momentum
+from course import cluster
+from course.chapters import sgd_momentum
+from course.cluster import checkpoint, regression
+from course.cluster.packing import pack
 
 LIMIT = 60
 COMMAND = [sys.executable, "-m", "course.cluster"]
-DATA = distributed.make_data(400)
+DATA = regression.make_data(400)
 HYPERPARAMETERS = {"batch_size": 20, "lr": 0.05, "decay": 0.5, "mom": 0.9, "epochs": 4}
 EPOCHS = 10  # of the runs in which a process is killed
 
@@ -47,25 +48,25 @@ EPOCHS = 10  # of the runs in which a process is killed
 def one_process(workers, batch_size, lr, decay, mom, epochs):
     """Train in this process, on the minibatches that so many workers have together."""
     X, y = DATA
-    params, vs = distributed.init_params()
+    params, vs = regression.init_params()
     for param in params:
         param.attach_grad()
     history = [np.concatenate([param.asnumpy().ravel() for param in params])]
     for epoch in range(1, epochs + 1):
         shares = []
         for rank in range(workers):
-            mx.random.seed(checkpoint.epoch_seed(distributed.SEED, epoch, rank))
+            mx.random.seed(checkpoint.epoch_seed(regression.SEED, epoch, rank))
             part = X[rank::workers], y[rank::workers]
             shares.append(list(utils.data_iter(batch_size // workers, len(part[0]), *part)))
         for minibatch in zip(*shares):
             features, labels = (nd.concat(*arrays, dim=0) for arrays in zip(*minibatch))
-            distributed.compute_gradients(params, features, labels)
-            sgd_momentum(params, vs, distributed.learning_rate(lr, decay, epoch), mom, len(labels))
+            regression.compute_gradients(params, features, labels)
+            sgd_momentum(params, vs, regression.learning_rate(lr, decay, epoch), mom, len(labels))
         history.append(np.concatenate([param.asnumpy().ravel() for param in params]))
     return history
 
 
-@pytest.mark.parametrize("train", [distributed.train_on_workers, distributed.train_on_server])
+@pytest.mark.parametrize("train", [regression.train_on_workers, regression.train_on_server])
 @pytest.mark.parametrize(("workers", "servers"), [(1, 1), (2, 1), (4, 2)])
 def test_workers_have_the_parameters_of_one_process(workers, servers, train):
     """After every epoch: the learning rate is constant for two, and decays after each from then on."""
@@ -115,9 +116,9 @@ def test_batches_that_cannot_be_shared_are_refused():
     with pytest.raises(
         ValueError, match="batch_size must be a multiple of the number of workers, 4; got 10"
     ):
-        distributed.my_part(Store, *DATA, 10)
+        regression.my_part(Store, *DATA, 10)
     with pytest.raises(ValueError, match="the number of examples must be a multiple of"):
-        distributed.my_part(Store, DATA[0][:399], DATA[1][:399], 20)
+        regression.my_part(Store, DATA[0][:399], DATA[1][:399], 20)
 
 
 # Checkpoints
@@ -125,7 +126,7 @@ def test_batches_that_cannot_be_shared_are_refused():
 
 @pytest.fixture
 def saved(tmp_path):
-    params, vs = distributed.init_params()
+    params, vs = regression.init_params()
     vs[0] += 0.25
     path = tmp_path / "run.ckpt"
     checkpoint.save(path, params, vs, 3, 7, lr=0.1)
@@ -250,7 +251,7 @@ def test_a_damaged_checkpoint_is_refused_by_the_job(tmp_path):
     path = tmp_path / "run.ckpt"
     path.write_bytes(b"momentum-lab checkpoint 1, sha256 0\nPK")
     code, out, err = outcome(
-        command("course/distributed.py", "--checkpoint", path, "--resume", "--epochs", 2)
+        command("course/cluster/regression.py", "--checkpoint", path, "--resume", "--epochs", 2)
     )
     assert code == 1
     assert f"cluster: the worker 0 failed with CheckpointError: the checkpoint {path}" in err
@@ -259,7 +260,7 @@ def test_a_damaged_checkpoint_is_refused_by_the_job(tmp_path):
 
 def test_a_checkpoint_with_momentum_on_the_server_is_refused(tmp_path):
     arguments = ("--momentum", "server", "--checkpoint", tmp_path / "run.ckpt", "--resume")
-    code, _, err = outcome(command("--workers", 1, "course/distributed.py", *arguments))
+    code, _, err = outcome(command("--workers", 1, "course/cluster/regression.py", *arguments))
     assert code == 1
     assert 'MXNet cannot save the velocities there ("Cannot save states' in err
     assert not (tmp_path / "run.ckpt").exists()
@@ -287,7 +288,7 @@ def test_an_exit_code_is_told(script):
 def test_a_port_that_is_taken_is_told():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        code, _, err = outcome(command("--port", port, "course/distributed.py"))
+        code, _, err = outcome(command("--port", port, "course/cluster/regression.py"))
     said = f"cluster: cannot listen at 127.0.0.1:{port}: the port is taken by another program\n"
     assert (code, err) == (1, said)
 
@@ -570,7 +571,7 @@ def wire():
         yield wire
 
 
-TRAINING = ("course/distributed.py", "--examples", "400", "--lr", "0.05", "--epochs")
+TRAINING = ("course/cluster/regression.py", "--examples", "400", "--lr", "0.05", "--epochs")
 
 
 def test_two_hosts_far_apart_end_at_the_numbers_of_one(wire):
@@ -636,7 +637,7 @@ def test_hosts_that_do_not_come_are_named():
     root = cluster.hold_port()
     port = root.getsockname()[1]
     root.close()
-    common = ("--root", f"127.0.0.1:{port}", "--wait", 2, "course/distributed.py")
+    common = ("--root", f"127.0.0.1:{port}", "--wait", 2, "course/cluster/regression.py")
     worker = outcome(command("--role", "worker", *common))
     assert worker[0] == 1
     assert f"no scheduler was found at 127.0.0.1:{port} within 2 s" in worker[2]

@@ -5,10 +5,9 @@ import re
 import pytest
 from common import ROOT, read
 
-SOURCES = [
-    path for path in sorted((ROOT / "notebooks/src").glob("*.ipynb")) if path.stem != "glossary"
-]
+from tools.sources import read_all
 
+SOURCES = {name: source for name, source in read_all().items() if name != "glossary"}
 
 # Said in its everyday sense too (“for example”), where its Chinese is another word.
 EVERYDAY = {"example"}
@@ -24,9 +23,9 @@ def terms():
     return rows
 
 
-def pairs(path):
+def pairs(name):
     """Give the id, the Chinese and the English text of each pair of text cells in a source."""
-    cells = [cell for cell in read(path).cells if cell.cell_type == "markdown"]
+    cells = [cell for cell in SOURCES[name].cells if cell.cell_type == "markdown"]
     for zh, en in zip(cells[::2], cells[1::2]):
         yield en.id, zh.source, en.source
 
@@ -44,10 +43,10 @@ def test_both_editions_of_the_glossary_hold_the_same_terms():
     assert len(terms()) >= 50
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
-def test_the_chinese_edition_uses_the_glossarys_terms(path):
+@pytest.mark.parametrize("name", SOURCES)
+def test_the_chinese_edition_uses_the_glossarys_terms(name):
     missing = []
-    for cell_id, zh, en in pairs(path):
+    for cell_id, zh, en in pairs(name):
         text = prose(en)
         # The longest terms first, so that “learning-rate decay” is not taken for “learning rate”.
         wanted = {term: words for term, words in terms().items() if term not in EVERYDAY}

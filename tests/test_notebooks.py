@@ -8,7 +8,7 @@ import pytest
 from common import EDITIONS, ROOT, name_of, notebooks, read
 from PIL import Image
 
-from course.verdict import OPENINGS
+from course.checks.verdict import OPENINGS
 
 BUILT = notebooks(*EDITIONS)
 every_notebook = pytest.mark.parametrize("path", BUILT, ids=name_of)

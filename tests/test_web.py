@@ -25,7 +25,7 @@ from playwright.sync_api import sync_playwright
 
 from course import play
 from tools import launch
-from tools.build import order
+from tools.sources import order
 from web import build
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}

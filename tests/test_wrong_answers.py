@@ -9,11 +9,11 @@ import math
 
 import numpy as np
 import pytest
-from common import ROOT, read
 from mxnet import nd
 
 from course import checks
-from course.verdict import OPENINGS
+from course.checks.verdict import OPENINGS
+from tools.sources import read_all
 
 
 class Hostile:
@@ -137,8 +137,8 @@ GIVEN = {"X": nd.array([[2], [-2], [2], [-2]]), "bug": "batch size"}
 
 def exercises():
     """Yield each exercise's notebook, cell, check, and arguments as (name, kind, constant)."""
-    for path in sorted((ROOT / "notebooks/src").glob("*.ipynb")):
-        for cell in read(path).cells:
+    for name, source in read_all().items():
+        for cell in source.cells:
             if "exercise" not in cell.metadata.get("tags", ()):
                 continue
             lines = (line for line in cell.source.splitlines() if not line.startswith("%"))
@@ -161,7 +161,7 @@ def exercises():
                     arguments.append((arg.id, "given", None))
                 else:
                     arguments.append((arg.id, "function" if arg.id in defined else "value", None))
-            yield path.stem, cell.id, call.func.attr, arguments
+            yield name, cell.id, call.func.attr, arguments
 
 
 def wrong_answers():

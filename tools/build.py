@@ -1,29 +1,45 @@
-"""Build the four editions of the notebooks, and course/taught.py, from notebooks/src.
+"""Build the four editions of the notebooks, and course/chapters.py, from notebooks/src.
 
-`python tools/build.py [NAME ...]` builds and executes all notebooks, or those named.
-`python tools/build.py --check` writes nothing; it names the stale files and exits with 1.
+`python tools/build.py [NAME ...]` builds all notebooks, or those named; it executes those whose
+outputs depend on something that has changed (`--again`: whatever has changed).
+`python tools/build.py --check` writes nothing; it names what is stale, and why, and exits with 1.
 """
 
 import argparse
 import ast
-import builtins
+import hashlib
 import json
 import re
-import symtable
 import sys
+import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from itertools import groupby, product
+from itertools import product
 from pathlib import Path
 
+import grimp
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from traitlets.config import Config
 
 ROOT = Path(__file__).parents[1]
-LANGUAGES = ("zh", "en")
+sys.path.insert(0, str(ROOT))
+
+from tools import exports  # noqa: E402
+from tools.sources import (  # noqa: E402
+    LANGUAGES,
+    SourceError,
+    localized,
+    read_all,
+    tag,
+    without_magics,
+)
+
 EDITIONS = tuple(product(LANGUAGES, ("exercise", "solution")))
-TAGS = {"exercise", "solution", "volatile"}
 INDEX = "index"  # the table of contents: the build lists the notebooks in it
 WIDGET = "application/vnd.jupyter.widget-view+json"
+DIGESTS = "momentum_lab"  # where a notebook's metadata says what its outputs depend on
+PINS = "requirements.txt"
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -41,113 +57,9 @@ WORDS = {
     "zh": {"contents": "目录", "other": "English"},
     "en": {"contents": "Contents", "other": "中文"},
 }
-TAUGHT_HEAD = '''\
-"""What the notebooks define and others use: the very functions that the reader saw.
-
-Built by tools/build.py from the cells whose metadata says `export`; change the notebook instead.
-"""
-'''
-
-
-class SourceError(Exception):
-    """A source that does not follow the rules of `notebooks/src`."""
-
-
-# Sources
-
-
-def order():
-    """Give the names of the notebooks in reading order, from notebooks/src/order.txt."""
-    names = (ROOT / "notebooks/src/order.txt").read_text().split()
-    present = {path.stem for path in (ROOT / "notebooks/src").glob("*.ipynb")}
-    wrong = set(names) ^ present | {name for name in names if names.count(name) > 1}
-    if wrong:
-        raise SourceError(
-            "order.txt must name the notebooks in notebooks/src, each once; "
-            f"look at {', '.join(sorted(wrong))}"
-        )
-    return names
-
-
-def read_source(name):
-    """Read and check a source notebook."""
-    text = (ROOT / f"notebooks/src/{name}.ipynb").read_text()
-    try:
-        # nbformat.read would silently give the second of two cells with one id another id.
-        source = nbformat.v4.reads(text)
-    except json.JSONDecodeError as error:
-        raise SourceError(f"notebooks/src/{name}.ipynb is no JSON: {error}") from None
-    for fault in source_faults(source):
-        raise SourceError(f"notebooks/src/{name}.ipynb: {fault}")
-    return source
-
-
-def source_faults(source):
-    """Yield what is wrong with a source, a sentence each."""
-    ids = [cell.id for cell in source.cells]
-    for cell_id in sorted({i for i in ids if ids.count(i) > 1} | {"first", "last"} & set(ids)):
-        yield f"cell id {cell_id!r} must occur once, and 'first' and 'last' are the build's"
-    for cell in source.cells:
-        unknown = set(cell.metadata.get("tags", ())) - TAGS
-        if unknown:
-            yield f"cell {cell.id!r}: unknown tags {sorted(unknown)}"
-        if cell.cell_type == "code":
-            yield from _code_faults(cell)
-        elif cell.metadata.get("lang") not in LANGUAGES:
-            yield f"text cell {cell.id!r}: its metadata must say lang: zh or en"
-    texts = [cell for cell in source.cells if cell.cell_type == "markdown"]
-    for zh, en in zip(texts[::2], [*texts[1::2], None]):
-        side_by_side = en is not None and ids.index(en.id) == ids.index(zh.id) + 1
-        if not side_by_side or (zh.metadata.lang, en.metadata.lang) != LANGUAGES:
-            yield f"text cell {zh.id!r}: a zh cell must stand right before its en twin"
-    codes = [tag(cell, "exercise", "solution") for cell in source.cells]
-    for cell, here, after in zip(source.cells, codes, [*codes[1:], None]):
-        if cell.cell_type == "code" and here == "exercise" and after != "solution":
-            yield f"exercise {cell.id!r}: its solution must be the next cell"
-
-
-def _code_faults(cell):
-    try:
-        ast.parse(_without_magics(cell.source))
-    except SyntaxError as error:
-        yield f"cell {cell.id!r}, line {error.lineno}: {error.msg}"
-    if cell.outputs or cell.execution_count is not None:
-        yield f"cell {cell.id!r}: sources store no outputs"
-    if "lang" in cell.metadata:
-        yield f"code cell {cell.id!r}: code is the same in both languages, so it has no lang"
-    if set(cell.metadata.get("alt", LANGUAGES)) != set(LANGUAGES):
-        yield f"cell {cell.id!r}: alt must hold zh and en"
-    languages = [_comment_language(line) for line in cell.source.splitlines()]
-    for localized, block in groupby(languages, key=bool):
-        found = list(block)
-        if localized and found != ["zh", "en"] * (len(found) // 2):
-            yield f"cell {cell.id!r}: each # zh: line must stand right before its # en: twin"
-
-
-def _without_magics(code):
-    return "\n".join("" if line.startswith("%") else line for line in code.splitlines())
-
-
-def tag(cell, *names):
-    """Give the first of the tags `names` that the cell has, or None."""
-    return next((name for name in names if name in cell.metadata.get("tags", ())), None)
 
 
 # Editions
-
-
-def _comment_language(line):
-    match = re.match(r"\s*# (zh|en): ", line)
-    return match and match[1]
-
-
-def localized(code, language):
-    """Make `# x` of one language's comment lines `# zh: x`, and drop the other's."""
-    return "\n".join(
-        re.sub(r"# (zh|en): ", "# ", line, count=1) if _comment_language(line) else line
-        for line in code.splitlines()
-        if _comment_language(line) in (None, language)
-    )
 
 
 def cells_of(source, language, variant):
@@ -171,9 +83,9 @@ def cells_of(source, language, variant):
 
 def title(source, language):
     """Give the text of the H1 in a language."""
-    for cell in cells_of(source, language, "exercise"):
+    for cell in source.cells:
         heading = re.match(r"# (.+)", cell.source)
-        if cell.cell_type == "markdown" and heading:
+        if cell.metadata.get("lang") == language and heading:
             return heading[1]
     raise SourceError(f"no H1 in {language}")
 
@@ -199,7 +111,7 @@ def folder(language, variant):
 
 
 def edition(sources, name, language, variant):
-    """Build one notebook of one edition, not yet executed.
+    """Build one notebook of one edition, without outputs.
 
     Parameters
     ----------
@@ -230,6 +142,79 @@ def edition(sources, name, language, variant):
     return notebook
 
 
+def codes(notebook):
+    """Give the code cells of a notebook."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+# What the outputs depend on
+
+
+def digest(content):
+    """Give a short digest of bytes."""
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def digests(notebook, name, directory, graph):
+    """Give what a notebook's outputs depend on: its code, and files of ours, by their digests.
+
+    The files are the modules that the code imports, and those that these import; of
+    `course.checks`, which holds every chapter's, the chapter's own. Then the files that the code
+    names, and the pinned environment. Each counts as a whole.
+    """
+    code = [[cell.id, cell.source] for cell in codes(notebook)]
+    if not code:
+        return {}
+    files, modules = {ROOT / PINS}, set()
+    for node in ast.walk(ast.parse(without_magics("\n".join(source for _, source in code)))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            files |= {path for path in [directory / node.value[:200]] if path.is_file()}
+    if "course.checks" in modules:
+        modules = {one for one in modules if not one.startswith("course.checks")}
+        modules.add(f"course.checks.{name.replace('-', '_')}")
+    for module in modules & graph.modules:
+        modules = modules | graph.find_upstream_modules(module)
+    for module in modules:
+        base = ROOT / module.replace(".", "/")
+        files |= {p for p in (base.with_suffix(".py"), base / "__init__.py") if p.is_file()}
+    return {"code": digest(json.dumps(code).encode())} | {
+        path.resolve().relative_to(ROOT).as_posix(): digest(path.read_bytes())
+        for path in sorted(files)
+    }
+
+
+def outputs_digest(notebook):
+    """Give the digest of a notebook's outputs; alt text, which is the source's, is left out."""
+    outputs = json.loads(json.dumps([[c.execution_count, c.outputs] for c in codes(notebook)]))
+    for _, shown in outputs:
+        for output in shown:
+            output.get("metadata", {}).get("image/png", {}).pop("alt", None)
+    return digest(json.dumps(outputs, sort_keys=True).encode())
+
+
+def changed(built, wanted):
+    """Say what keeps the outputs of a built notebook from being those of now, a phrase each."""
+    stored = built.metadata.get(DIGESTS, {})
+    for key in sorted(stored.keys() | wanted.keys()):
+        if key != "outputs" and stored.get(key) != wanted.get(key):
+            yield "the code has changed" if key == "code" else f"{key} has changed"
+    if wanted and stored.get("outputs") != outputs_digest(built):
+        yield "the outputs are not those that the build stored"
+
+
+def keep_outputs(notebook, built):
+    """Take over the outputs of a built notebook with the same code."""
+    for cell, old in zip(codes(notebook), codes(built)):
+        cell.outputs, cell.execution_count = old.outputs, old.execution_count
+        add_alt(cell)
+    if DIGESTS in built.metadata:
+        notebook.metadata[DIGESTS] = built.metadata[DIGESTS]
+
+
 def execute(notebook, directory):
     """Run a notebook in its folder and keep what it shows, the same bytes every time.
 
@@ -239,33 +224,28 @@ def execute(notebook, directory):
         If a cell writes to stderr, or draws a figure without alt text, or has alt text and draws
         none, or shows a widget that has no picture.
     """
-    if not any(cell.cell_type == "code" for cell in notebook.cells):
-        return
-    NotebookClient(
-        notebook,
-        timeout=120,
-        kernel_name="python3",
-        extra_arguments=["--log-level=ERROR"],  # not a warning that the kernel listens on TCP
-        resources={"metadata": {"path": str(directory)}},
-        record_timing=False,
-        store_widget_state=False,
-        coalesce_streams=True,
-    ).execute()
+    with tempfile.TemporaryDirectory() as sockets:
+        # Sockets in the file system: a TCP port may be another's before the kernel has bound it.
+        config = Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
+        NotebookClient(
+            notebook,
+            config=config,
+            timeout=120,
+            kernel_name="python3",
+            resources={"metadata": {"path": str(directory)}},
+            record_timing=False,
+            store_widget_state=False,
+            coalesce_streams=True,
+        ).execute()
     notebook.metadata = nbformat.from_dict(METADATA)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            _finish_outputs(cell)
+    for cell in codes(notebook):
+        _finish_outputs(cell)
 
 
 def _finish_outputs(cell):
     if tag(cell, "volatile"):
         cell.outputs, cell.execution_count = [], None
         return
-    drawn = [output for output in cell.outputs if "image/png" in output.get("data", {})]
-    if bool(drawn) != ("alt" in cell.metadata):
-        raise SourceError(f"cell {cell.id!r} must have alt text if it draws, and only then")
-    for output in drawn:
-        output.metadata.setdefault("image/png", {})["alt"] = cell.metadata.alt
     for output in cell.outputs:
         if output.get("name") == "stderr":
             raise SourceError(f"cell {cell.id!r} writes to stderr:\n{output.text}")
@@ -274,100 +254,94 @@ def _finish_outputs(cell):
         if output.get("data", {}).pop(WIDGET, None) and "image/png" not in output.data:
             raise SourceError(f"cell {cell.id!r} shows a widget that has no picture")
         output.get("metadata", {}).pop(WIDGET, None)
+    add_alt(cell)
 
 
-# course/taught.py
-
-
-def taught(sources):
-    """Give the text of course/taught.py: what the sources export, with the imports it needs."""
-    imports, definitions, exported = set(), [], {}
-    for name, source in sources.items():
-        available, pieces = {}, []
-        for cell in source.cells:
-            if cell.cell_type != "code" or tag(cell, "exercise", "solution"):
-                continue
-            code = _without_magics(localized(cell.source, "en"))
-            tree = ast.parse(code)
-            for node in tree.body:
-                if isinstance(node, (ast.Import, ast.ImportFrom)):
-                    available.update(_imported(node))
-            for wanted in cell.metadata.get("export", ()):
-                if wanted in exported:
-                    raise SourceError(f"{name} and {exported[wanted]} both export {wanted}")
-                exported[wanted] = name
-                pieces.append(_definition(name, tree, code, wanted))
-        for piece in pieces:
-            for needed in sorted(_free_names(piece) - set(exported)):
-                if needed not in available:
-                    raise SourceError(f"{name}: an exported function needs {needed}")
-                imports.add(available[needed])
-            definitions.append(f"# Taught in {name}.\n{piece}\n")
-    head = TAUGHT_HEAD + (
-        "\n" + "\n".join(sorted(imports, key=_import_order)) + "\n" if imports else ""
-    )
-    return head + "".join(f"\n\n{definition}" for definition in definitions)
-
-
-def _imported(node):
-    """Map the names that an import binds to a line that imports just this name."""
-    for alias in node.names:
-        bound = alias.asname or alias.name
-        what = ast.unparse(alias)
-        if isinstance(node, ast.ImportFrom):
-            yield bound, f"from {node.module} import {what}"
-        else:
-            yield bound, f"import {what}"
-
-
-def _import_order(line):
-    return line.startswith("from"), line
-
-
-def _definition(name, tree, code, wanted):
-    for node in tree.body:
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and node.name == wanted:
-            return ast.get_source_segment(code, node)
-    raise SourceError(f"{name}: no cell with that export defines {wanted}")
-
-
-def _free_names(code):
-    """Give the global names that a piece of code uses and does not define, builtins aside."""
-    names, tables = set(), [symtable.symtable(code, "<export>", "exec")]
-    for table in tables:
-        tables += table.get_children()
-        for symbol in table.get_symbols():
-            if symbol.is_referenced() and (symbol.is_global() or table.get_type() == "module"):
-                names.add(symbol.get_name())
-    return names - set(dir(builtins))
+def add_alt(cell):
+    """Give the pictures that a cell shows the alt text of its source."""
+    drawn = [output for output in cell.outputs if "image/png" in output.get("data", {})]
+    if bool(drawn) != ("alt" in cell.metadata):
+        raise SourceError(f"cell {cell.id!r} must have alt text if it draws, and only then")
+    for output in drawn:
+        output.metadata.setdefault("image/png", {})["alt"] = cell.metadata.alt
 
 
 # The command
 
 
-def stale(sources):
-    """Give the built files that are not what the sources give."""
-    paths = set()
-    if _text(ROOT / "course/taught.py") != taught(sources):
-        paths.add("course/taught.py")
-    for language, variant in EDITIONS:
-        directory = f"notebooks/{folder(language, variant)}"
-        for name in sources:
-            path = f"{directory}/{name}.ipynb"
-            try:
-                built = nbformat.read(ROOT / path, as_version=4)
-            except (FileNotFoundError, nbformat.reader.NotJSONError):
-                paths.add(path)
-                continue
-            for cell in built.cells:
-                if cell.cell_type == "code":
-                    cell.outputs, cell.execution_count = [], None
-            if built != edition(sources, name, language, variant):
-                paths.add(path)
-        for path in (ROOT / directory).glob("*.ipynb"):
-            if path.stem not in sources:
-                paths.add(f"{directory}/{path.name}")
-    return sorted(paths)
+def editions(sources, names):
+    """Yield each edition of each notebook named, without outputs: path, notebook, digests."""
+    graph = grimp.build_graph("course", include_external_packages=True, cache_dir=None)
+    for name in names:
+        for language, variant in EDITIONS:
+            path = ROOT / "notebooks" / folder(language, variant) / f"{name}.ipynb"
+            notebook = edition(sources, name, language, variant)
+            yield path, notebook, digests(notebook, name, path.parent, graph)
+
+
+def read_built(path):
+    """Read a built notebook; None if there is none, or none that can be read."""
+    try:
+        return nbformat.read(path, as_version=4)
+    except (FileNotFoundError, nbformat.reader.NotJSONError):
+        return None
+
+
+def stale(sources, names):
+    """Yield what is not as the sources give it, a line each that says why."""
+    if _text(ROOT / exports.PATH) != exports.exported(sources):
+        yield f"{exports.PATH}: not what the sources export"
+    for path, notebook, wanted in editions(sources, names):
+        built = read_built(path)
+        reasons = ["missing, or no notebook"] if built is None else list(changed(built, wanted))
+        if built and not reasons:
+            keep_outputs(notebook, built)
+            if built != notebook:
+                reasons = ["its cells are not what the source gives"]
+        if reasons:
+            yield f"{path.relative_to(ROOT)}: {', '.join(reasons)}"
+    for path in _left_over(sources):
+        yield f"{path.relative_to(ROOT)}: no source"
+
+
+def build(sources, names, again=False):
+    """Write the editions of the notebooks named; give what went wrong, a line each."""
+    _write(ROOT / exports.PATH, exports.exported(sources))
+    jobs = []
+    for path, notebook, wanted in editions(sources, names):
+        built = read_built(path)
+        if again or built is None or any(changed(built, wanted)):
+            path.parent.mkdir(exist_ok=True)  # the kernel runs in it
+            jobs.append((path, notebook, wanted))
+        else:
+            keep_outputs(notebook, built)
+            _write(path, nbformat.writes(notebook) + "\n")
+    for path in _left_over(sources):
+        path.unlink()
+        print(f"removed {path.relative_to(ROOT)}")
+    if not jobs:
+        return []
+    with ProcessPoolExecutor() as pool:
+        return [failure for failure in pool.map(_execute_one, jobs) if failure]
+
+
+def _execute_one(job):
+    path, notebook, wanted = job
+    try:
+        execute(notebook, path.parent)
+    except (CellExecutionError, SourceError) as error:
+        colours = r"\x1b\[[0-9;]*m"
+        return f"{path.relative_to(ROOT)}: {re.sub(colours, '', str(error))}"
+    if wanted:
+        notebook.metadata[DIGESTS] = {**wanted, "outputs": outputs_digest(notebook)}
+    _write(path, nbformat.writes(notebook) + "\n")
+    return None
+
+
+def _left_over(sources):
+    """Give the built notebooks that have no source any more."""
+    paths = ROOT.glob("notebooks/*/*.ipynb")
+    return sorted(path for path in paths if path.stem not in sources)
 
 
 def _text(path):
@@ -381,56 +355,31 @@ def _write(path, text):
         print(f"wrote {path.relative_to(ROOT)}")
 
 
-def _build_one(arguments):
-    sources, name, language, variant = arguments
-    directory = ROOT / "notebooks" / folder(language, variant)
-    directory.mkdir(exist_ok=True)  # the kernel runs in it
-    notebook = edition(sources, name, language, variant)
-    try:
-        execute(notebook, directory)
-    except Exception as error:
-        colours = r"\x1b\[[0-9;]*m"
-        return f"notebooks/{directory.name}/{name}.ipynb: {re.sub(colours, '', str(error))}"
-    _write(directory / f"{name}.ipynb", nbformat.writes(notebook) + "\n")
-    return None
-
-
 def main():
     """Run the command; give its exit status."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "names", nargs="*", metavar="NAME", help="notebooks to build (default: all)"
     )
-    parser.add_argument("--check", action="store_true", help="only name the stale files")
+    parser.add_argument("--again", action="store_true", help="execute, whatever has changed")
+    parser.add_argument("--check", action="store_true", help="only name what is stale, and why")
     options = parser.parse_args()
     try:
-        sources = {name: read_source(name) for name in order()}
+        sources = read_all()
+        names = [Path(name).stem for name in options.names] or list(sources)  # a path will do, too
+        unknown = set(names) - set(sources)
+        if unknown:
+            parser.error(f"no such notebook: {', '.join(sorted(unknown))}")
         if options.check:
-            paths = stale(sources)
-            print("".join(f"stale: {path}\n" for path in paths), end="")
-            if paths:
+            lines = list(stale(sources, names))
+            print("".join(f"stale: {line}\n" for line in lines), end="")
+            if lines:
                 print("Build them again: python tools/build.py", file=sys.stderr)
-            return int(bool(paths))
-        _write(ROOT / "course/taught.py", taught(sources))
+            return int(bool(lines))
+        failures = build(sources, names, options.again)
     except SourceError as error:
-        print(error, file=sys.stderr)
-        return 1
-    names = [Path(name).stem for name in options.names]  # a path will do, too
-    unknown = set(names) - set(sources)
-    if unknown:
-        parser.error(f"no such notebook: {', '.join(sorted(unknown))}")
-    jobs = [
-        (sources, name, language, variant)
-        for name in names or sources
-        for language, variant in EDITIONS
-    ]
-    with ProcessPoolExecutor() as pool:
-        failures = [failure for failure in pool.map(_build_one, jobs) if failure]
+        failures = [str(error)]
     print("\n".join(failures), file=sys.stderr, end="\n" if failures else "")
-    for path in ROOT.glob("notebooks/*/*.ipynb"):
-        if path.stem not in sources and path.parent.name != "src":
-            path.unlink()
-            print(f"removed {path.relative_to(ROOT)}")
     return int(bool(failures))
 
 

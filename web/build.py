@@ -142,7 +142,7 @@ def build(site):
     (site / "mathjax").mkdir()
     shutil.copy(mathjax.locate(), site / "mathjax")
     # As a string in a plain script, since a page opened from a file may not import a module.
-    module = json.dumps((ROOT / "course/playground.js").read_text(), ensure_ascii=False)
+    module = json.dumps((ROOT / "course/play/playground.js").read_text(), ensure_ascii=False)
     for language in LANGUAGES:
         prune(site / language)
         index(site / language)

@@ -12,7 +12,8 @@ from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from tools import build, launch  # noqa: E402
+from tools import launch  # noqa: E402
+from tools.sources import order  # noqa: E402
 
 LANGUAGES = {
     "zh": {"code": "zh-CN", "name": "中文", "folder": "zh"},
@@ -127,7 +128,7 @@ def playgrounds(docname, cell):
             state["x1"], state["x2"] = state.pop("start")
             yield playground(state)
     place, state = PLAYGROUNDS.get(docname, (None, None))
-    if cell.id.removesuffix(f"-{FOLDER}") == place:
+    if cell.id == place:
         yield f"{WORDS['try']}\n\n{playground(state)}"
 
 
@@ -169,13 +170,13 @@ def adapt(app, docname, source):
         if cell.id in ("first", "last"):  # the navigation; the theme has its own
             continue
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
-            sections[docname].append(cell.id.removesuffix(f"-{FOLDER}"))
+            sections[docname].append(cell.id)
         elif "alt" in cell.metadata:
             cell.metadata.mystnb = {"image": {"alt": cell.metadata.alt}}
         cells.append(cell)
         cells += map(nbformat.v4.new_markdown_cell, playgrounds(docname, cell))
     if docname == app.config.root_doc:
-        pages = [name for name in build.order() if name != docname] + [
+        pages = [name for name in order() if name != docname] + [
             "playground",
             "references",
             "class",

@@ -4,7 +4,7 @@ import math
 
 from mxnet import nd
 
-from course.verdict import attempt, no_function, shown, unanswered, wrong
+from course.checks.verdict import attempt, no_function, shown, unanswered, wrong
 
 
 def _number(answer):

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
-from course import update_rule
+from course.checks import update_rule
 from course.checks.answers import mistaken, numbers
-from course.verdict import check, right, wrong
+from course.checks.verdict import check, right, wrong
 
 
 @check

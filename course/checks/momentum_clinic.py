@@ -2,9 +2,9 @@
 
 import math
 
-from course import update_rule
+from course.checks import update_rule
 from course.checks.answers import mistaken, numbers, one_of
-from course.verdict import attempt, check, no_function, right, wrong
+from course.checks.verdict import attempt, check, no_function, right, wrong
 
 
 def _healthy(params, vs, lr, mom, batch_size):

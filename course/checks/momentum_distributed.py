@@ -4,7 +4,7 @@ import numpy as np
 from mxnet import nd
 
 from course.checks.answers import mistaken, mistaken_function, numbers, results
-from course.verdict import check, right, wrong
+from course.checks.verdict import check, right, wrong
 
 
 @check

@@ -4,7 +4,7 @@ import numpy as np
 from mxnet import autograd, gluon, nd
 
 from course.checks.answers import mistaken, mistaken_function, numbers, results
-from course.verdict import attempt, check, right, wrong
+from course.checks.verdict import attempt, check, right, wrong
 
 
 @check

@@ -3,7 +3,7 @@
 import math
 
 from course.checks.answers import mistaken, mistaken_function, numbers, returned_numbers
-from course.verdict import check, right, wrong
+from course.checks.verdict import check, right, wrong
 
 
 def _stationary_variance(lr, mom, curvature, variance):

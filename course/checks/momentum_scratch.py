@@ -2,9 +2,9 @@
 
 import math
 
-from course import update_rule
+from course.checks import update_rule
 from course.checks.answers import mistaken, numbers, one_of
-from course.verdict import check, right, shown, wrong
+from course.checks.verdict import check, right, shown, wrong
 
 
 @check

@@ -6,7 +6,7 @@ import numpy as np
 from mxnet import nd
 
 from course.checks.answers import mistaken_function, numbers, returned_numbers
-from course.verdict import check, right, wrong
+from course.checks.verdict import check, right, wrong
 
 
 @check

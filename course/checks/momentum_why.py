@@ -3,7 +3,7 @@
 import numpy as np
 
 from course.checks.answers import mistaken, mistaken_function, numbers, results
-from course.verdict import check, right, wrong
+from course.checks.verdict import check, right, wrong
 
 
 @check

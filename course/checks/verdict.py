@@ -8,8 +8,9 @@ import threading
 import time
 import traceback
 from dataclasses import dataclass
-from pathlib import Path
 from types import FunctionType
+
+from course.language import language
 
 
 @dataclass(frozen=True)
@@ -58,11 +59,6 @@ def no_function(answer):
         f"这里需要一个函数，你给出的是 {shown(answer)}。",
         f"a function is expected here, got {shown(answer)}.",
     )
-
-
-def language():
-    """Give the notebook's language, told by the folder that its kernel runs in: "zh" or "en"."""
-    return "zh" if Path.cwd().name.startswith("zh") else "en"
 
 
 def check(find):

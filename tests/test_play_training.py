@@ -16,9 +16,9 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from course import play
-from course.taught import Products
+from course.chapters import Products
 
-MODULE = (ROOT / "course/training.js").read_text()
+MODULE = (ROOT / "course/play/training.js").read_text()
 ADDRESS = "http://localhost/"  # answered by the test itself: no request leaves the browser
 PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Training</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">

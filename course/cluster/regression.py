@@ -2,7 +2,7 @@
 
 For example::
 
-    python -m course.cluster --workers 4 --servers 2 course/distributed.py --epochs 5
+    python -m course.cluster --workers 4 --servers 2 course/cluster/regression.py --epochs 5
 
 Each worker has a part of the examples, and computes the gradient on its part of each minibatch.
 """
@@ -14,8 +14,8 @@ import mxnet as mx
 from mxnet import autograd, nd
 
 import utils
-from course import checkpoint
-from course.taught import sgd_momentum
+from course.chapters import sgd_momentum
+from course.cluster import checkpoint
 
 SEED = 7
 

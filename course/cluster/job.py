@@ -30,9 +30,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import FunctionType
 
-from course.packing import pack
+from course.cluster.packing import pack
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 NO_STORE = "has each worker made a KVStore?"
 FAILED = 1  # exit code of a worker whose answer is what it raised
@@ -547,7 +547,7 @@ def main(argv=None):
         signal.signal(number, leave)
     try:
         if options.role:
-            from course import hosts
+            from course.cluster import hosts
 
             hosts.take_part(
                 *(options.role, options.root, options.workers, options.servers),
@@ -570,10 +570,3 @@ def main(argv=None):
         print("cluster: interrupted; every process has been ended", file=sys.stderr)
         return 128 + signal.SIGINT
     return 0
-
-
-if __name__ == "__main__":
-    # Run with -m, this file is not the module that others import: hand over to that one.
-    from course import cluster
-
-    sys.exit(cluster.main())

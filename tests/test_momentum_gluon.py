@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from common import outputs
 
-from course.taught import convert_lr
+from course.chapters import convert_lr
 
 MOM, UPDATES = 0.9, 50
 CURVATURE = np.array([0.2, 1, 4])

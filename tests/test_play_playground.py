@@ -18,9 +18,9 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from course import play
-from course.taught import sgd_momentum
+from course.chapters import sgd_momentum
 
-MODULE = ROOT / "course/playground.js"
+MODULE = ROOT / "course/play/playground.js"
 ADDRESS = "http://localhost/"  # answered by the test itself: no request leaves the browser
 PAGE = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Playground</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">

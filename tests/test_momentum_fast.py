@@ -10,9 +10,8 @@ from common import numbers, outputs
 from mxnet import autograd, nd
 
 import utils
-from course import checks, operators
-from course.operators import count_operators
-from course.taught import (
+from course import checks, measuring
+from course.chapters import (
     Columns,
     Epoch,
     Products,
@@ -24,6 +23,7 @@ from course.taught import (
     train_compiled,
     train_least_squares,
 )
+from course.measuring import count_operators
 
 PRINTED = outputs("momentum-fast")
 SIZES = [
@@ -217,13 +217,13 @@ def test_counting_ends_when_the_code_fails_and_leaves_no_file(tmp_path, monkeypa
 def test_counting_operators_deletes_no_file(monkeypatch):
     """MXNet's profiler begins by deleting the file that it is given, were it /dev/null."""
     given = []
-    original = operators.profiler.set_config
+    original = measuring.profiler.set_config
 
     def noting(**settings):
         given.append((settings["filename"], Path(settings["filename"]).exists()))
         original(**settings)
 
-    monkeypatch.setattr(operators.profiler, "set_config", noting)
+    monkeypatch.setattr(measuring.profiler, "set_config", noting)
     count_operators(lambda: None)
     ((file, existed),) = given
     assert not existed

@@ -6,7 +6,7 @@ import pytest
 from mxnet import autograd, gluon, nd
 
 import utils
-from course.taught import sgd_momentum
+from course.chapters import sgd_momentum
 
 LR, MOM, BATCH_SIZE, UPDATES = 0.05, 0.9, 10, 60
 CONSTANT = [LR] * UPDATES

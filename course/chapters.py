@@ -1,4 +1,4 @@
-"""What the notebooks define and others use: the very functions that the reader saw.
+"""What the chapters define and others use: the very functions that the reader saw.
 
 Built by tools/build.py from the cells whose metadata says `export`; change the notebook instead.
 """

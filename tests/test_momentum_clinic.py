@@ -7,7 +7,8 @@ import pytest
 from common import ROOT, read
 from mxnet import nd
 
-from course import checks, update_rule
+from course import checks
+from course.checks import update_rule
 from course.checks.momentum_clinic import BUGS, PATIENTS, _healthy
 
 SOURCES = {cell.id: cell.source for cell in read(ROOT / "notebooks/en/momentum-clinic.ipynb").cells}

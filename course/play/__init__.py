@@ -12,9 +12,8 @@ from matplotlib.figure import Figure
 from mxnet import nd
 
 import utils
-
-from .taught import quadratic_losses, train_least_squares, with_ones
-from .verdict import language
+from course.chapters import quadratic_losses, train_least_squares, with_ones
+from course.language import language
 
 # The same as in playground.js; a test compares them.
 DEFAULTS = {
