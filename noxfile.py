@@ -1,6 +1,7 @@
 """Every task by name: `nox -l` lists them, `nox -s NAME` runs one."""
 
 import sys
+from pathlib import Path
 
 import nox
 
@@ -26,11 +27,59 @@ def lab(session):
 
 
 @nox.session(python=PYTHON)
+def quick(session):
+    """Check in a minute what has changed; after --, chapters may be named."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "tools/quick.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def test(session):
-    """Run every notebook against its stored outputs, and all other tests."""
+    """Run the notebooks in both languages against their stored outputs, and all other tests."""
     install(session, "requirements-dev.txt")
     session.run("python", "tools/doctor.py")
     session.run("pytest", "--numprocesses=auto", *session.posargs)
+
+
+# What proves robustness by repetition: a session each, so that one can be run alone.
+DEEP = ("editions", "kernels", "repetitions", "faults")
+
+
+@nox.session(venv_backend="none")
+def deep(session):
+    """Run what `test` leaves out; a workflow does so every week."""
+    for name in DEEP:
+        session.notify(name)
+
+
+@nox.session(python=PYTHON)
+def editions(session):
+    """Run the two editions of the notebooks that `test` leaves out."""
+    install(session, "requirements-dev.txt")
+    session.run("pytest", "--numprocesses=auto", "notebooks/en", "notebooks/zh-solutions")
+
+
+@nox.session(python=PYTHON)
+def kernels(session):
+    """Run the notebooks on other kernels of OpenBLAS than the machine's own choice."""
+    install(session, "requirements-dev.txt")
+    cpuinfo = Path("/proc/cpuinfo")
+    cores = ["Sandybridge", "Haswell"]
+    if cpuinfo.exists() and "avx512f" in cpuinfo.read_text():
+        cores.append("SkylakeX")
+    else:
+        session.warn("no SkylakeX: this processor has no AVX-512, which its kernels need")
+    for core in cores:
+        session.log(f"kernels of {core}")
+        pytest = ("pytest", "--numprocesses=auto", "notebooks/en-solutions")
+        session.run(*pytest, env={"OPENBLAS_CORETYPE": core})
+
+
+@nox.session(python=PYTHON)
+def repetitions(session):
+    """Run the tests that repeat with other cases what `test` shows once."""
+    install(session, "requirements-dev.txt")
+    session.run("pytest", "--numprocesses=auto", "-m", "deep", "tests", *session.posargs)
 
 
 @nox.session(python=PYTHON)
