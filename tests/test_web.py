@@ -24,6 +24,7 @@ from common import ROOT, read
 from playwright.sync_api import sync_playwright
 
 from course import play
+from course.play.playground import DEFAULTS
 from tools import launch
 from tools.sources import order
 from web import build
@@ -504,7 +505,7 @@ def test_broken_links_and_pictures_stop_the_build(faulty):
 def test_the_playground_stands_where_a_notebook_shows_it(faulty):
     soup = BeautifulSoup((faulty[0] / "en/glossary.html").read_text(), "html.parser")
     (element,) = soup.select("[data-playground]")
-    state = play.DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
+    state = DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
     assert json.loads(element["data-playground"]) == state
 
 
