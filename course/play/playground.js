@@ -536,12 +536,12 @@ svg { width: 30px; height: 10px; margin-inline-end: 5px; }
 .scale { display: grid; grid-template-columns: repeat(7, 1fr); margin: 0 8px 0 42px; font-size: 12px; }
 .scale span { border-top: 10px solid; text-align: right; }
 .scale b { font-weight: 400; position: relative; left: .9em; }
-button, .pair [type=number] { width: 100%; }
+button { width: 100%; }
 fieldset { border: 0; padding: 0; min-width: 0; }
 .choice { display: flex; flex-wrap: wrap; gap: 0 16px; align-items: center; }
 .choice label { display: flex; gap: 6px; align-items: center; }
 .choice > * { width: auto; }
-.choice [type=number] { width: 5em; }
+.choice [inputmode] { width: 5em; }
 p { margin: 8px 0; }
 .note { color: var(--soft); }
 .note b { color: var(--text); font: 1.05em "Cambria Math", "STIX Two Math", serif; white-space: nowrap; }
@@ -586,7 +586,7 @@ const page = (words, address) => `
       ${["inside", "outside"].map((name) =>
         `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
     <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
-      ${numberBox("decay", words.decayOn, [1, LIMITS.decay[1]])}
+      ${numberBox("decay", words.decayOn, LIMITS.decay)}
       <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div>
   </div>
   <div class="grid" style="--least: 400px">

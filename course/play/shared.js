@@ -22,8 +22,9 @@ section { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microso
   color: var(--text); background: var(--page); padding: 12px; }
 figcaption { font-weight: 600; }
 .pair { display: grid; grid-template-columns: minmax(0, 1fr) 6.2em; gap: 10px; }
+.pair input { width: 100%; }
 input, button { font: inherit; color: inherit; accent-color: var(--accent); min-height: 28px; }
-button, [type=number] { background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 6px; min-width: 0; }
+button, [inputmode] { background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 6px; min-width: 0; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 1px; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
@@ -50,6 +51,9 @@ function isDark() {
 function attach(element, lang, style, html, changed = () => {}) {
   const host = document.createElement("div");
   host.lang = lang === "zh" ? "zh-CN" : "en";
+  // JupyterLab hears nothing of focus that moves within a shadow root, and would take keys for
+  // its commands: "d d" would delete the cell.
+  host.dataset.lmSuppressShortcuts = "true";
   const root = host.attachShadow({ mode: "open" });
   root.innerHTML = `<style>${STYLE}${style}</style>${html}`;
   element.append(host);
@@ -92,8 +96,20 @@ function stops({ limits: [low, high], whole, log }) {
   return [...new Set(all.map((value) => (whole ? Math.round(value) : significant(value, 3))))];
 }
 
+/** Read a number as people write it, with a decimal comma too; NaN if it is none within the limits. */
+function read(text, { limits: [low, high], whole }) {
+  const plain = text.normalize("NFKC").trim(); // full-width digits and marks are those of ASCII
+  const fits = (number) => low <= number && number <= high && (!whole || Number.isInteger(number));
+  const readings = [plain.replace(/[,。]/, ".")];
+  if (/^[1-9]\d{0,2}(,\d{3})+$/.test(plain)) readings.unshift(plain.replaceAll(",", "")); // 10,000
+  const numbers = readings.map((one) => (one ? Number(one) : NaN));
+  return { number: numbers.find(fits) ?? NaN, nearest: numbers.at(-1) };
+}
+
+// Not type=number: where the browser's language has a decimal point, that makes 3 of "0,3".
 const numberBox = (key, label, [low, high]) =>
-  `<input type="number" data-key="${key}" aria-label="${label}" step="any" min="${low}" max="${high}">`;
+  `<input inputmode="decimal" autocomplete="off" role="spinbutton" data-key="${key}" aria-label="${label}"
+    aria-valuemin="${low}" aria-valuemax="${high}">`;
 
 const slider = (key, label, number) => `
   <div><label for="${key}">${label}</label><div class="pair">
@@ -101,21 +117,53 @@ const slider = (key, label, number) => `
     ${numberBox(key, label, number.limits)}</div></div>`;
 
 /**
- * Let sliders and boxes ask for changes, `change({key: value})`; give a function that shows a state.
+ * Let sliders and boxes ask for changes, `change(state)`; give a function that shows a state.
  *
- * `numbers` says of each key what it may be, as `stops` takes it; `none` leaves its box empty.
+ * `numbers` says of each key what it may be, as `stops` takes it; `none` leaves its box empty. While
+ * one types or drags, each valid number starts from the state before, so that what a passing one
+ * bounds (3 and 30 on the way to 300) comes back; only what stands at the end is put within limits.
  */
 function connectNumbers({ root, on }, numbers, current, change) {
   const inputs = [...root.querySelectorAll("[data-key]")];
   const values = Object.fromEntries(Object.entries(numbers).map(([key, number]) => [key, stops(number)]));
   const text = (key) => (current()[key] === numbers[key].none ? "" : current()[key]);
+  let before, last; // the state before one began to type or drag, and the one that came of it
+  const set = (key, value) => {
+    if (current() !== last) before = current(); // also when someone else has changed it meanwhile
+    change({ ...before, [key]: value });
+    last = current();
+  };
   for (const input of inputs) {
-    const { key } = input.dataset, isSlider = input.type === "range";
+    const { key } = input.dataset;
+    on(input, "change", () => { last = undefined; });
+    if (input.type === "range") {
+      on(input, "input", () => set(key, values[key][input.value]));
+      continue;
+    }
+    const [low, high] = numbers[key].limits;
     on(input, "input", () => {
-      if (input.value === "") return; // being typed
-      change({ [key]: isSlider ? values[key][input.value] : Number(input.value) });
+      const { number } = read(input.value, numbers[key]);
+      if (!Number.isNaN(number)) set(key, number);
     });
-    if (!isSlider) on(input, "change", () => { input.value = text(key); });
+    on(input, "change", () => {
+      const { number, nearest } = read(input.value, numbers[key]);
+      if (Number.isNaN(number) && !Number.isNaN(nearest)) {
+        const within = Math.min(high, Math.max(low, nearest));
+        set(key, numbers[key].whole ? Math.round(within) : within);
+        last = undefined;
+      }
+      input.value = text(key);
+    });
+    on(input, "keydown", (event) => {
+      const { ArrowUp: up, ArrowDown: down } = { [event.key]: true };
+      if (!up && !down) return;
+      event.preventDefault();
+      const now = current()[key], all = values[key];
+      const next = up ? all.find((one) => one > now) : all.findLast((one) => one < now);
+      if (next !== undefined) set(key, next);
+      input.value = text(key);
+      last = undefined;
+    });
   }
   return function show() {
     for (const input of inputs) {
@@ -123,7 +171,10 @@ function connectNumbers({ root, on }, numbers, current, change) {
       if (input.type === "range") {
         input.value = values[key].findLastIndex((one) => one <= value);
         input.ariaValueText = value;
-      } else if (input !== root.activeElement) input.value = text(key); // what is being typed stays
+        continue;
+      }
+      input.ariaValueNow = value;
+      if (input !== root.activeElement) input.value = text(key); // what is being typed stays
     }
   };
 }

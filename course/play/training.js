@@ -98,7 +98,7 @@ const page = (words, { smallest, epochs }, numbers) => `
 </section>`;
 
 /** Read an answer's numbers, which travel as float32. */
-function read(answer) {
+function numbersOf(answer) {
   const floats = ({ buffer, byteOffset, byteLength }) =>
     new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
   return { ...answer, losses: floats(answer.losses), weights: floats(answer.weights) };
@@ -190,16 +190,12 @@ function render({ model, el }) {
   function answered() {
     const answer = model.get("answer");
     if (answer.error) return write($("[role=status]"), words.failed(answer.error));
-    current = read(answer);
+    current = numbersOf(answer);
     return drawCurrent();
   }
 
-  function change(part) {
-    state = { ...state, ...part };
-    for (const [key, value] of Object.entries(part)) {
-      const [least, most] = limits[key], within = Math.min(most, Math.max(least, value));
-      state[key] = numbers[key].whole ? Math.round(within) : within;
-    }
+  function change(changed) {
+    state = changed;
     showControls();
     model.set("state", state);
     model.save_changes();
@@ -233,7 +229,7 @@ function render({ model, el }) {
   model.on("change:state", followed);
   model.on("change:answer", answered);
   showControls();
-  current = read(model.get("answer"));
+  current = numbersOf(model.get("answer"));
   drawKept();
 
   return () => {
