@@ -35,9 +35,9 @@ def train(model, updates, distributed, apart):
     workers = kv.num_workers if kv else 1
     mx.random.seed(1)
     net = gluon.nn.HybridSequential()
-    net.add(
-        *(gluon.nn.Dense(n, activation="relu") for n in layers[:-1]), gluon.nn.Dense(layers[-1])
-    )
+    for size in layers[:-1]:
+        net.add(gluon.nn.Dense(size, activation="relu"))
+    net.add(gluon.nn.Dense(layers[-1]))
     net.initialize(mx.init.Xavier())
     net.hybridize(static_alloc=True)
     features = nd.random.normal(shape=(BATCH_SIZE // workers, inputs))
@@ -115,8 +115,16 @@ def main():
         "the overhead is what was measured beyond that, for each worker and array.\n"
     )
     head = (
-        *("model", "parameters P", "workers W", "servers", "ms an update", "push and pull"),
-        *("bytes an update", "2·4·P·W", "overhead", "MB/s"),
+        "model",
+        "parameters P",
+        "workers W",
+        "servers",
+        "ms an update",
+        "push and pull",
+        "bytes an update",
+        "2·4·P·W",
+        "overhead",
+        "MB/s",
     )
     print("|", " | ".join(head), "|")
     print("|---" * len(head) + "|")
