@@ -68,7 +68,7 @@ def test_keys_are_the_widgets_and_pictures_are_saved(new_page, lab):
         {
             "a slider": lambda: drag(playground.get_by_role("slider", name=eta, exact=True)),
             "a button": playground.get_by_role("button", name="Reset").click,
-            "a canvas": playground.locator("#map").click,
+            "a canvas": playground.locator("#mapPlot").click,
             "a box": playground.get_by_role("spinbutton", name="updates drawn").click,
         },
         eta,

@@ -463,6 +463,35 @@ def test_the_choice_of_convention_shows_at_a_decay(open_page):
     assert page.evaluate("view.state.decay") == 5
 
 
+def test_a_number_is_taken_as_people_write_it_and_bounded_when_it_is_written(open_page):
+    page = open_page(state="decay=50&kappa=7")
+    eta, kappa, updates = (
+        page.get_by_role("spinbutton", name=name)
+        for name in ("learning rate η", "condition number κ", "updates drawn")
+    )
+    for text, value in (("0,3", 0.3), ("0.05", 0.05), ("０．２", 0.2), ("1e-1", 0.1)):
+        eta.fill(text)
+        assert page.evaluate("view.state.eta") == value
+    for text in ("abc", "", "-", "7", "0"):  # nothing that it can be, and not yet at an end
+        eta.fill(text)
+        assert page.evaluate("view.state.eta") == 0.1
+    kappa.fill("10,000")
+    assert eta.input_value() == "0.01"  # now it is
+    assert page.evaluate("view.state.kappa") == 10000
+    updates.press("ControlOrMeta+a")
+    seen = []
+    for key in "300":
+        updates.press(key)
+        seen.append(page.evaluate("[view.state.updates, view.state.decay]"))
+    assert seen == [[60, 50], [30, 30], [300, 50]]
+    updates.press("ArrowUp")
+    assert updates.input_value() == "301"
+    updates.fill("5000")
+    updates.press("Enter")
+    assert (updates.input_value(), page.evaluate("view.state.updates")) == ("1000", 1000)
+    assert page.evaluate("view.state.decay") == 50
+
+
 def test_a_link_reproduces_what_one_sees(open_page):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
     assert page.url == "http://localhost/en#"  # nothing is written before anything is changed

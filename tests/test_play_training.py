@@ -266,7 +266,7 @@ def test_every_control_trains_anew_with_what_it_says(open_page):
     )
     names = ("learning rate η", "momentum parameter γ", "batch size")
     page.get_by_role("slider", name=names[1]).fill("500")
-    page.get_by_role("spinbutton", name=names[0]).fill("0.1")
+    page.get_by_role("spinbutton", name=names[0]).fill("0,1")
     page.get_by_role("slider", name=names[2]).press("ArrowRight")
     shown = wait_for_row(page, "η = 0.1, γ = 0.5, batch size 11")
     assert page.widget.state == {"lr": 0.1, "mom": 0.5, "batch_size": 11}
