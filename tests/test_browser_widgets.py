@@ -16,8 +16,7 @@ def sources(page):
     """Give the type and the text of each cell that JupyterLab shows."""
     return page.locator(".jp-Notebook .jp-Cell").evaluate_all(
         "cells => cells.map(cell => [cell.className.match(/jp-(Code|Markdown|Raw)Cell/)[1],"
-        " cell.querySelector('.cm-content')?.cmTile?.view?.state.doc.toString()"
-        " ?? cell.querySelector('.cm-content').innerText])"
+        " cell.querySelector('.cm-content').innerText])"
     )
 
 

@@ -29,7 +29,7 @@ button, [inputmode] { background: var(--page); border: 1px solid var(--line); bo
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
 thead th { font-weight: 600; vertical-align: bottom; word-break: keep-all; }
-[scope=row] { text-align: left; }
+[scope=row], th:first-child { text-align: left; }
 `;
 
 /** Is the page around it dark? JupyterLab, VS Code and Sphinx's themes say so; else the system does. */
