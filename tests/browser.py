@@ -104,7 +104,10 @@ class Lab:
 
     def __exit__(self, *_):
         self.server.terminate()
-        self.server.wait(60)
+        try:
+            self.server.wait(60)  # it ends its kernels first
+        except subprocess.TimeoutExpired:
+            self.server.kill()
 
     def _answers(self):
         assert self.server.poll() is None, self.log.read_text()

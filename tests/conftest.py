@@ -65,6 +65,31 @@ def new_page(browser, contexts, request):
         page.close()
 
 
+@pytest.fixture
+def serve(new_page):
+    """Give a function that opens a page of a site, {path: text}; no error may come up on it.
+
+    The test itself answers each request: none leaves the browser.
+    """
+    address, pages = "http://localhost/", []
+
+    def serve(site, path="", **options):
+        def answer(route):
+            asked = route.request.url.removeprefix(address).partition("#")[0]
+            kind = "text/javascript" if asked.endswith(".js") else "text/html"
+            route.fulfill(body=site[asked], content_type=kind)
+
+        page = new_page((address,), **options)
+        page.route(f"{address}**", answer)
+        page.goto(address + path)
+        pages.append(page)
+        return page
+
+    yield serve
+    found = [(page.foreign, page.errors) for page in pages]
+    assert found == [([], [])] * len(found)
+
+
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory):
     """Start a JupyterLab, one for all tests of a worker, on a copy of the Chinese course."""

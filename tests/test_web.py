@@ -16,6 +16,7 @@ from bs4 import BeautifulSoup
 from common import BASE_PATH, PAGES, PLAYGROUNDS, REPOSITORY, ROOT, markdown, read
 
 from course import play
+from course.play.playground import DEFAULTS
 from tools.sources import order
 from web import build
 
@@ -248,7 +249,7 @@ def test_broken_links_and_pictures_stop_the_build(faulty):
 def test_the_playground_stands_where_a_notebook_shows_it(faulty):
     soup = BeautifulSoup((faulty[0] / "glossary.html").read_text(), "html.parser")
     (element,) = soup.select("[data-playground]")
-    state = play.DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
+    state = DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
     assert json.loads(element["data-playground"]) == state
 
 

@@ -53,4 +53,6 @@ if __name__ == "__main__":
     # Apart from other JupyterLabs of the user, whose open tabs would come up here.
     workspaces = Path(sys.prefix, "share/jupyter/lab/workspaces")
     os.environ.setdefault("JUPYTERLAB_WORKSPACES_DIR", str(workspaces))
+    paths = [str(ROOT / "tools/settings"), os.environ.get("JUPYTER_CONFIG_PATH")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.execv(sys.executable, command(sys.argv[1:]))

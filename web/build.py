@@ -20,6 +20,10 @@ import nbformat
 
 WEB = Path(__file__).parent
 ROOT = WEB.parent
+sys.path.insert(0, str(ROOT))
+
+from course.play.widget import module  # noqa: E402
+
 LANGUAGES = ("zh", "en")
 REFERENCES = {
     "zh": {"title": "参考文献", "intro": "各章引用的文献。", "cited": "引用处：{}。", "and": "、"},
@@ -146,11 +150,13 @@ def build(site, base_path=""):
     (site / "mathjax").mkdir()
     shutil.copy(mathjax.locate(), site / "mathjax")
     # As a string in a plain script, since a page opened from a file may not import a module.
-    module = json.dumps((ROOT / "course/play/playground.js").read_text(), ensure_ascii=False)
+    playground = json.dumps(module("playground"), ensure_ascii=False)
     for language in LANGUAGES:
         prune(site / language)
         index(site / language)
-        (site / language / "_static/playground.js").write_text(f"playgroundModule = {module};\n")
+        (site / language / "_static/playground.js").write_text(
+            f"playgroundModule = {playground};\n"
+        )
     start = string.Template((WEB / "start.html").read_text())
     (site / "index.html").write_text(start.substitute(START))
     # Shown at any address, so its links start from the site's own.
