@@ -1,8 +1,15 @@
-"""Fixtures that several test files use."""
+"""Fixtures that several test files use, and Hypothesis's settings."""
 
+import hypothesis
 import pytest
 from browser import CHROMIUM, launch
 from playwright.sync_api import sync_playwright
+
+# No verdict depends on how busy the machine is.
+hypothesis.settings.register_profile(
+    "busy", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,12 @@
 
 import asyncio
 import contextlib
-import http.server
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
-import threading
-import tomllib
 import urllib.error
 import urllib.request
 from urllib.parse import parse_qs, urlsplit
@@ -22,7 +19,7 @@ from browser import wait_until
 from common import ROOT, read
 
 from benchmarks import classroom
-from tools import audit, launch
+from tools import launch
 
 CHAPTER = "notebooks/en/momentum-scratch.ipynb"
 
@@ -246,80 +243,9 @@ def test_a_notebook_that_leaves_a_port_open_fails(tmp_path, code, failed):
     nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "ports.ipynb")
     result = subprocess.run(
         [sys.executable, "-m", "pytest", "--nbval", "--nbval-current-env", tmp_path],
-        **{"cwd": tmp_path, "capture_output": True, "text": True},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     assert result.returncode == int(failed), result.stdout
     assert ("leaves {(" in result.stdout) is failed
-
-
-# Known vulnerabilities
-
-
-@pytest.fixture
-def osv(monkeypatch, tmp_path):
-    """Answer as OSV does, of a flaw in colorama; give the arguments that lead pip-audit here."""
-    flaw = {
-        "id": "PYSEC-0-1",
-        "modified": "2026-01-01T00:00:00Z",
-        "aliases": ["CVE-0-1"],
-        "summary": "made up",
-        "affected": [
-            {
-                "package": {"name": "colorama", "ecosystem": "PyPI"},
-                "ranges": [{"type": "ECOSYSTEM", "events": [{"introduced": "0"}, {"fixed": "9"}]}],
-            }
-        ],
-    }
-
-    class Answers(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            query = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            found = [flaw] if query["package"]["name"] == "colorama" else []
-            body = json.dumps({"vulns": found}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", len(body))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments):
-            pass
-
-    pins = [f"{name}==1 --hash=sha256:{'0' * 64}\n" for name in ("colorama", "six")]
-    (tmp_path / "requirements.txt").write_text("".join(pins))
-    monkeypatch.setattr(audit, "ROOT", tmp_path)
-    monkeypatch.setattr(audit, "REQUIREMENTS", ("requirements.txt",))
-    monkeypatch.setattr(audit, "ACCEPTED", tmp_path / "audit.toml")
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield ["--osv-url", f"http://127.0.0.1:{server.server_port}/v1/query"]
-        server.shutdown()
-
-
-@pytest.mark.parametrize(
-    ("accepted", "code", "said"),
-    [
-        ([], 1, "colorama 1: PYSEC-0-1, mended: 9\n"),
-        (["CVE-0-1"], 0, "Nothing unknown: 1 found and accepted.\n"),
-        (["PYSEC-0-1", "CVE-0-2"], 1, "accepts CVE-0-2, which is no longer found: take it out.\n"),
-    ],
-)
-def test_the_audit_fails_at_what_is_not_accepted(osv, capsys, accepted, code, said):
-    entries = [
-        f'[[accepted]]\nid = "{one}"\npackage = "colorama"\nwhy = "a test"\n' for one in accepted
-    ]
-    audit.ACCEPTED.write_text("".join(entries))
-    assert audit.main(osv) == code
-    assert capsys.readouterr().out.endswith(said)
-
-
-def test_an_audit_without_an_answer_fails(osv):
-    audit.ACCEPTED.write_text("")
-    with pytest.raises(SystemExit, match="gave no answer about requirements"):
-        audit.main(["--osv-url", "http://127.0.0.1:9/v1/query"])
-
-
-def test_what_is_accepted_has_a_reason():
-    for entry in tomllib.loads((ROOT / "tools/audit.toml").read_text()).get("accepted", []):
-        assert set(entry) == {"id", "package", "why"}
-        assert re.fullmatch(r"(PYSEC|GHSA|CVE)-[\w-]+", entry["id"])
-        assert len(entry["why"]) > 20

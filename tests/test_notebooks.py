@@ -113,6 +113,20 @@ def test_a_learners_notebook_does_not_lead_to_the_solutions(path):
     assert ("-solutions" in shown) == (path.parent.name.endswith("-solutions"))
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in notebooks("en")))
+def test_cells_with_the_same_code_store_the_same_outputs(name):
+    """In all editions, though `nox -s test` runs but two of them."""
+    stored = {}
+    for edition in EDITIONS:
+        for cell in codes(read(ROOT / f"notebooks/{edition}/{name}.ipynb")):
+            if not {"exercise", "solution"} & set(cell.metadata.get("tags", ())):
+                for output in cell.outputs:
+                    output.get("metadata", {}).get("image/png", {}).pop("alt", None)
+                stored.setdefault(cell.id, []).append(cell.outputs)
+    for cell_id, outputs in stored.items():
+        assert outputs == [outputs[0]] * len(EDITIONS), cell_id
+
+
 @pytest.mark.parametrize("path", notebooks("en"), ids=lambda path: path.stem)
 def test_both_languages_hold_the_same_mathematics_figures_and_code(path):
     en, zh = read(path), read(ROOT / "notebooks/zh" / path.name)

@@ -2,7 +2,7 @@ import matplotlib as mpl
 import mxnet as mx
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from mxnet import nd
 
@@ -52,7 +52,6 @@ def test_set_fig_size():
 sizes = st.integers(1, 40)
 
 
-@settings(deadline=None)  # the first calls into MXNet are slow
 @given(data=st.data(), length=sizes, batch_size=sizes, width=st.integers(1, 3))
 def test_an_epoch_holds_each_of_the_first_examples_once(data, length, batch_size, width):
     num_examples = data.draw(st.integers(1, length))
@@ -104,31 +103,24 @@ def test_one_gather_an_epoch(monkeypatch):
 
 
 def test_right_above_2_to_the_24_examples():
-    """As float32, the indices there would be rounded to even numbers."""
+    """As float32, the indices there would be rounded to even numbers, and odd examples left out."""
     num_examples = 2**24 + 5
-    y = nd.array(np.arange(num_examples), dtype="int32")
-    ((features, labels),) = utils.data_iter(num_examples, num_examples, y, y)
-    labels = labels.asnumpy()
-    np.testing.assert_array_equal(features.asnumpy(), labels)
-    labels.sort()
-    np.testing.assert_array_equal(labels, np.arange(num_examples))
+    y = nd.arange(num_examples, dtype="int32")
+    ((_, labels),) = utils.data_iter(num_examples, num_examples, y.astype("int8"), y)
+    seen = np.zeros(num_examples, dtype=bool)
+    seen[labels.asnumpy()] = True
+    assert seen.all()
 
 
-not_positive = st.integers(max_value=0)
-no_integer = st.one_of(
-    st.floats(), st.text(), st.none(), st.booleans(), st.lists(st.integers(), max_size=3)
-)
-
-
-@given(size=not_positive)
+@pytest.mark.parametrize("count", [0, -1, -(10**30)])
 @pytest.mark.parametrize("name", ["batch_size", "num_examples"])
-def test_a_count_below_one_is_refused_by_name_and_value(name, size):
-    counts = {"batch_size": 3, "num_examples": 10, name: size}
-    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {size}"):
+def test_a_count_below_one_is_refused_by_name_and_value(name, count):
+    counts = {"batch_size": 3, "num_examples": 10, name: count}
+    with pytest.raises(ValueError, match=f"{name} must be at least 1, got {count}"):
         utils.data_iter(**counts, X=X, y=Y)
 
 
-@given(count=no_integer)
+@pytest.mark.parametrize("count", [1.5, 3.0, float("nan"), True, None, "{3}", [3], nd.ones(1)])
 @pytest.mark.parametrize("name", ["batch_size", "num_examples"])
 def test_a_count_that_is_no_integer_is_refused_by_name_and_value(name, count):
     counts = {"batch_size": 3, "num_examples": 10, name: count}
@@ -137,14 +129,14 @@ def test_a_count_that_is_no_integer_is_refused_by_name_and_value(name, count):
     assert str(error.value) == f"{name} must be a positive integer, got {count!r}"
 
 
-@given(num_examples=st.integers(11))
+@pytest.mark.parametrize("num_examples", [11, 10**30])
 def test_more_examples_than_data_are_refused(num_examples):
     message = rf"num_examples must be at most len\(X\) = 10, got {num_examples}"
     with pytest.raises(ValueError, match=message):
         utils.data_iter(3, num_examples, X, Y)
 
 
-@given(length=sizes.filter(lambda length: length != 10))
+@pytest.mark.parametrize("length", [1, 9, 11])
 def test_features_and_labels_of_different_length_are_refused(length):
     with pytest.raises(ValueError, match=f"X and y must have the same length, got 10 and {length}"):
         utils.data_iter(3, 5, X, nd.zeros(length))
