@@ -77,20 +77,6 @@ def test_the_shared_velocity_raises_with_parameters_of_different_shapes():
         patient(7)(params, [nd.zeros(1), nd.zeros((3, 2))], 0.1, 0.9, 1)
 
 
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (0.01, "the other way round"),
-        (0.1, "the rate with the division"),
-        (10, "that is the factor"),
-        (3, "how many times their mean"),
-    ],
-)
-def test_forgotten_batch_size_names_the_mistake(answer, hint, capsys):
-    assert checks.forgotten_batch_size(answer) is False
-    assert hint in capsys.readouterr().out
-
-
 @pytest.mark.parametrize("word", BUGS)
 def test_a_wrong_diagnosis_is_told_how_that_bug_would_look(word, capsys):
     number = next(number for number, bug in PATIENTS.items() if bug != word)

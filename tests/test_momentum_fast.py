@@ -231,23 +231,6 @@ def test_counting_operators_deletes_no_file(monkeypatch):
 # The hints
 
 
-@pytest.mark.parametrize(
-    ("answers", "hint"),
-    [
-        ((None, None), "write your answer into `from_data` and `from_hessian` first"),
-        ((10_000, 2000), "swapped"),
-        ((1000, 10_000), "one of the two products"),
-        ((20, 10_000), "counts one feature"),
-        ((200, 10_000), "counts one example"),
-        ((5, 10_000), "from_data is not right"),
-        ((2000, 100), "H has shape (100, 100)"),
-    ],
-)
-def test_multiplications_names_the_mistake(answers, hint, capsys):
-    assert checks.multiplications(*answers) is False
-    assert hint in capsys.readouterr().out
-
-
 def gradient_of(slope, bias=lambda F, s: F.sum(s, axis=0)):
     def gradient(F, features, labels, w, b):
         s = slope(F, F.broadcast_add(F.dot(features, w), b) - labels)
@@ -269,48 +252,33 @@ def with_nd(F, features, labels, w, b):
 @pytest.mark.parametrize(
     ("function", "hint"),
     [
-        (lambda *args: None, "does not return anything yet"),
-        (lambda *args: [nd.ones((3, 1))], "not the kind of value"),
-        (gradient_of(lambda F, e: e), "tanh is missing"),
-        (gradient_of(lambda F, e: -F.tanh(e)), "the sign is reversed"),
-        (gradient_of(lambda F, e: F.log(F.cosh(e))), "uses the loss itself"),
-        (gradient_of(lambda F, e: F.tanh(2 * e)), "differs from what autograd gives"),
-        (
-            gradient_of(lambda F, e: F.tanh(e), bias=lambda F, s: s),
-            "the gradient of b should have the shape of b",
-        ),
+        (gradient_of(lambda F, e: e), "squared loss"),
+        (gradient_of(lambda F, e: -F.tanh(e)), "sign"),
+        (gradient_of(lambda F, e: F.log(F.cosh(e))), "loss"),
+        (gradient_of(lambda F, e: F.tanh(2 * e)), ""),
         (
             lambda F, X, y, w, b: [
                 one / len(y) for one in gradient_of(lambda F, e: F.tanh(e))(F, X, y, w, b)
             ],
-            "do not divide by the number of examples",
+            "mean",
         ),
-        (with_nd, "cannot be compiled"),
-        (with_plus, "take F.broadcast_add, not +"),
+        (with_nd, "compiled"),
+        (with_plus, "compiled"),
     ],
 )
-def test_log_cosh_gradient_names_the_mistake(function, hint, capsys):
-    assert checks.log_cosh_gradient(function) is False
-    assert hint in capsys.readouterr().out
+def test_log_cosh_gradient_names_the_mistake(function, hint):
+    found = checks.log_cosh_gradient.judge(function)
+    assert (found.kind, found.hint) == ("wrong", hint)
 
 
-def test_log_cosh_gradient_accepts_a_tuple(capsys):
+def test_log_cosh_gradient_says_which_shape_it_wants():
+    gradient = gradient_of(lambda F, e: F.tanh(e), bias=lambda F, s: s)
+    found = checks.log_cosh_gradient.judge(gradient)
+    assert "the gradient of b should have the shape of b, (1,); yours has (6, 1)" in found.en
+
+
+def test_log_cosh_gradient_accepts_a_tuple():
     def gradient(*args):
         return tuple(gradient_of(lambda F, e: F.tanh(e))(*args))
 
     assert checks.log_cosh_gradient(gradient) is True
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (5, "for the forward pass"),
-        (11, "forward and backward together"),
-        (1, "difference in calls from Python"),
-        (8, "attach_grad takes operators too"),
-        (7, "Count both on the same minibatch"),
-    ],
-)
-def test_backward_operators_names_the_mistake(answer, hint, capsys):
-    assert checks.backward_operators(answer) is False
-    assert hint in capsys.readouterr().out

@@ -1,6 +1,6 @@
 """The checks of the exercises: each prints what is right or what exactly is wrong.
 
-A module for each notebook; notebooks call them all as `checks.NAME`.
+A module for each notebook; notebooks call them all as `checks.NAME`, so their names stand here.
 """
 
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
@@ -18,37 +18,3 @@ from course.checks.momentum_scratch import (
 )
 from course.checks.momentum_when import best_momentum, condition_number_factors, edge_lr
 from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
-
-__all__ = [
-    "average_learning_rate",
-    "backward_operators",
-    "best_lr_heavy",
-    "best_momentum",
-    "combine",
-    "complex_rate",
-    "condition_number_factors",
-    "doubled_variance",
-    "edge_lr",
-    "end_of_the_cycle",
-    "final_velocity",
-    "forgotten_batch_size",
-    "implicit_momentum",
-    "is_healthy",
-    "largest_learning_rate",
-    "log_cosh_gradient",
-    "multiplications",
-    "nesterov_matrix",
-    "outside_momentum",
-    "patient",
-    "recall",
-    "received_bytes",
-    "same_noise",
-    "scaled_feature",
-    "sgd",
-    "sgd_momentum",
-    "smaller_momentum",
-    "smallest_batch",
-    "stability_limit",
-    "step_after_decay",
-    "untrained_loss",
-]

@@ -1,48 +1,47 @@
 """The checks of `gd-sgd-scratch`."""
 
-import math
-
 import numpy as np
 
 from course.checks import update_rule
-from course.checks.answers import mistaken, numbers
+from course.checks.answers import number
+from course.checks.questions import Number, near, question
 from course.checks.verdict import check, right, wrong
 
-
-@check
-def stability_limit(answer):
-    """Check the learning rate above which gradient descent on f(x) = 2x² diverges."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    mistakes = {
-        1: (
-            "那是 f(x) = x² 的界限；现在导数是 4x，每次更新把 x 乘以几？",
-            "that is the limit for f(x) = x²; now the derivative is 4x. By what does each update multiply x?",
+stability_limit = question(
+    """Check the learning rate above which gradient descent on f(x) = 2x² diverges.""",
+    Number(
+        "answer",
+        right=near(0.5),
+        mistakes=(
+            (
+                near(1),
+                "那是 f(x) = x² 的界限；现在导数是 4x，每次更新把 x 乘以几？",
+                "that is the limit for f(x) = x²; now the derivative is 4x. "
+                "By what does each update multiply x?",
+            ),
+            (
+                near(0.25),
+                "这时一步就到了最小值点；再大一些会越过它，但还不会发散。",
+                "with that rate one step reaches the minimum; a larger one overshoots, "
+                "but does not diverge yet.",
+            ),
+            (
+                near(2),
+                "正文里的界限是 1，而现在的函数弯曲得更厉害，界限应当更小。",
+                "the limit in the text is 1, and this function curves more, so its limit is smaller.",
+            ),
         ),
-        0.25: (
-            "这时一步就到了最小值点；再大一些会越过它，但还不会发散。",
-            "with that rate one step reaches the minimum; a larger one overshoots, "
-            "but does not diverge yet.",
-        ),
-        2: (
-            "正文里的界限是 1，而现在的函数弯曲得更厉害，界限应当更小。",
-            "the limit in the text is 1, and this function curves more, so its limit is smaller.",
-        ),
-    }
-    if found := mistaken(value, mistakes):
-        return found
-    if not math.isclose(value, 0.5, rel_tol=1e-3):
-        return wrong(
+        otherwise=(
             "每次更新把 x 乘以一个数；写出这个数，让它的绝对值小于 1。",
             "each update multiplies x by a number; write it down and keep its absolute value below 1.",
-        )
-    return right(
+        ),
+    ),
+    right=(
         "每次更新把 x 乘以 1 − 4η，所以要 η < 0.5。一般地，对一维的二次函数，界限是 2 除以二阶导数。",
         "each update multiplies x by 1 − 4η, so η < 0.5. For any quadratic function of one variable "
         "the limit is 2 divided by the second derivative.",
-    )
+    ),
+)
 
 
 @check
@@ -62,10 +61,7 @@ def largest_learning_rate(answer, X):
         The features. The limit is 2 / λ_max of the Hessian, that of the features with a column
         of ones for the bias.
     """
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
+    value = number(answer=answer)
     features = np.column_stack([X.asnumpy(), np.ones(len(X))]).astype("float64")
     limit = 2 / np.linalg.eigvalsh(features.T @ features / len(X)).max()
     if value <= 0:

@@ -1,10 +1,9 @@
 """The checks of `momentum-clinic`."""
 
-import math
-
 from course.checks import update_rule
-from course.checks.answers import mistaken, numbers, one_of
-from course.checks.verdict import attempt, check, no_function, right, wrong
+from course.checks.answers import called, one_of
+from course.checks.questions import Number, near, question
+from course.checks.verdict import attempt, check, right, wrong
 
 
 def _healthy(params, vs, lr, mom, batch_size):
@@ -108,48 +107,46 @@ PATIENTS = {
 }
 
 
-@check
-def forgotten_batch_size(answer):
-    """Check the learning rate that a forgotten division by the batch size of 10 amounts to."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    mistakes = {
-        0.01: (
-            "方向反了：梯度是 10 个样本的和，没有除以 10，步子就大了。",
-            "the other way round: the gradient is a sum over 10 examples; undivided, it is larger.",
+forgotten_batch_size = question(
+    """Check the learning rate that a forgotten division by the batch size of 10 amounts to.""",
+    Number(
+        "answer",
+        right=near(1),
+        mistakes=(
+            (
+                near(0.01),
+                "方向反了：梯度是 10 个样本的和，没有除以 10，步子就大了。",
+                "the other way round: the gradient is a sum over 10 examples; undivided, it is larger.",
+            ),
+            (
+                near(0.1),
+                "那是除过以后的学习率；不除，梯度就是 10 个样本的和，而不是平均。",
+                "that is the rate with the division; without it the gradient is a sum over 10 examples.",
+            ),
+            (
+                near(10),
+                "那是倍数；学习率本来是 0.1。",
+                "that is the factor; the learning rate was 0.1.",
+            ),
         ),
-        0.1: (
-            "那是除过以后的学习率；不除，梯度就是 10 个样本的和，而不是平均。",
-            "that is the rate with the division; without it the gradient is a sum over 10 examples.",
-        ),
-        10: (
-            "那是倍数；学习率本来是 0.1。",
-            "that is the factor; the learning rate was 0.1.",
-        ),
-    }
-    if found := mistaken(value, mistakes):
-        return found
-    if not math.isclose(value, 1, rel_tol=1e-3):
-        return wrong(
+        otherwise=(
             "小批量中 10 个样本的梯度加在一起，是平均梯度的几倍？",
             "the sum of the gradients of 10 examples is how many times their mean?",
-        )
-    return right(
+        ),
+    ),
+    right=(
         "相当于 η = 1。用全部样本时这还在稳定边界 2(1+γ) = 3.8 以内；可是每个小批量只有 10 个样本，"
         "曲率和梯度时大时小，步子又大，损失难免上蹿下跳。",
         "it is like η = 1. With all examples at once that would still be inside the stability edge, "
         "2(1+γ) = 3.8; but every minibatch of 10 has a curvature of its own, and the loss jumps about.",
-    )
+    ),
+)
 
 
 @check
 def patient(number, bug, update):
     """Check the diagnosis of a patient, 1 to 7, and whether its update is mended."""
-    word, fault = one_of(tuple(BUGS), bug=bug)
-    if fault:
-        return fault
+    word = one_of(tuple(BUGS), bug=bug)
     if word != PATIENTS[number]:
         _, zh, en = BUGS[word]
         return wrong(f"不是这种病：{zh}", f"it is not that: {en}")
@@ -168,16 +165,12 @@ def patient(number, bug, update):
 @check
 def is_healthy(test):
     """Check a learner's ``is_healthy(update)``: it passes what is healthy and catches all bugs."""
-    if not callable(test):
-        return no_function(test)
 
     def verdict_on(update):
         said = test(update)
         return None if said is None else bool(said)
 
-    verdict, fault = attempt(lambda: verdict_on(_healthy), test)
-    if fault:
-        return fault
+    verdict = called(lambda: verdict_on(_healthy), test)
     if verdict is None:
         return wrong(
             "你的测试没有返回 True 或 False。",

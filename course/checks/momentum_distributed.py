@@ -3,187 +3,185 @@
 import numpy as np
 from mxnet import nd
 
-from course.checks.answers import mistaken, mistaken_function, numbers, results
-from course.checks.verdict import check, right, wrong
+from course.checks.questions import Number, near, question, task
+from course.checks.verdict import Answered, wrong
 
-
-@check
-def received_bytes(received, factor):
-    """Check what each of 3 servers receives from 6 workers, a million parameters, and the factor."""
-    values, fault = numbers(received=received, factor=factor)
-    if fault:
-        return fault
-    value, growth = values
-    if value != 8e6:
-        return mistaken(
-            value,
-            {
-                2e6: (
-                    "received 是数的个数；每个数占 4 字节。",
-                    "received is the number of numbers; each takes 4 bytes.",
-                ),
-                4e6: (
-                    "received 是一个工作进程推出的字节数；一共有 6 个工作进程，由 3 个服务器分担。",
-                    "received is what one worker pushes; there are 6 of them, and 3 servers share it.",
-                ),
-                6e6: (
-                    "received 不对：每个数占几字节？由几个服务器分担？",
-                    "received is not right. How many bytes does a number take, and how many servers "
-                    "share them?",
-                ),
-                16e6: (
-                    "received 把发出的也算了进去；只问收到的。",
-                    "received counts what the server sends as well; only receiving is asked for.",
-                ),
-                24e6: (
-                    "received 是所有服务器合起来收到的；它们平均分担。",
-                    "received is what all servers receive together; each has its share.",
-                ),
-                48e6: (
-                    "received 是来回的总和；只问一个服务器收到的。",
-                    "received is all that moves, both ways; what one server receives is asked for.",
-                ),
-                72e6: (
-                    "received 乘了服务器的个数；它们是分担，要除。",
-                    "received was multiplied by the number of servers; they share it, so divide.",
-                ),
-            },
-        ) or wrong(
+received_bytes = question(
+    """Check what each of 3 servers receives from 6 workers, a million parameters, and the factor.""",
+    Number(
+        "received",
+        right=near(8e6),
+        mistakes=(
+            (
+                near(2e6),
+                "received 是数的个数；每个数占 4 字节。",
+                "received is the number of numbers; each takes 4 bytes.",
+            ),
+            (
+                near(4e6),
+                "received 是一个工作进程推出的字节数；一共有 6 个工作进程，由 3 个服务器分担。",
+                "received is what one worker pushes; there are 6 of them, and 3 servers share it.",
+            ),
+            (
+                near(6e6),
+                "received 不对：每个数占几字节？由几个服务器分担？",
+                "received is not right. How many bytes does a number take, and how many servers "
+                "share them?",
+            ),
+            (
+                near(16e6),
+                "received 把发出的也算了进去；只问收到的。",
+                "received counts what the server sends as well; only receiving is asked for.",
+            ),
+            (
+                near(24e6),
+                "received 是所有服务器合起来收到的；它们平均分担。",
+                "received is what all servers receive together; each has its share.",
+            ),
+            (
+                near(48e6),
+                "received 是来回的总和；只问一个服务器收到的。",
+                "received is all that moves, both ways; what one server receives is asked for.",
+            ),
+            (
+                near(72e6),
+                "received 乘了服务器的个数；它们是分担，要除。",
+                "received was multiplied by the number of servers; they share it, so divide.",
+            ),
+        ),
+        otherwise=(
             "received 不对：每个工作进程推出 P 个数，每个数 4 字节，W 个工作进程，S 个服务器平均分担。",
             "received is not right. Each of W workers pushes P numbers of 4 bytes, and S servers share them.",
-        )
-    if growth == 2:
-        return wrong(
-            "factor 不对：梯度的个数等于参数的个数，与小批量里有几个样本有关吗？",
-            "factor is not right. There are as many gradients as parameters; does the number of examples "
-            "in the minibatch matter?",
-        )
-    if growth != 1:
-        return wrong(
+        ),
+    ),
+    Number(
+        "factor",
+        right=near(1),
+        mistakes=(
+            (
+                near(2),
+                "factor 不对：梯度的个数等于参数的个数，与小批量里有几个样本有关吗？",
+                "factor is not right. There are as many gradients as parameters; does the number of examples "
+                "in the minibatch matter?",
+            ),
+        ),
+        otherwise=(
             "factor 不对：看看公式里有没有批量大小。",
             "factor is not right. Look whether the batch size is in the formula.",
-        )
-    return right(
+        ),
+    ),
+    right=(
         "4PW/S = 800 万字节；批量大小不在公式里，所以批量大一些，摊到每个样本上的通信就少一些。",
         "4PW/S = 8 million bytes. The batch size is not in the formula, so larger minibatches mean less "
         "communication for each example.",
-    )
+    ),
+)
 
 
-def _grads(workers):
-    """Give the gradients of so many workers at random: two parameters, as in the chapter."""
-    shapes = ((2, 1), (1,))
-    return [[nd.random.normal(shape=shape) for shape in shapes] for _ in range(workers)]
+def _grads_of_workers(rng):
+    """Give the gradients of 3 workers, then of 2: two parameters, as in the chapter."""
+    return [
+        ([[nd.array(rng.normal(size=shape)) for shape in ((2, 1), (1,))] for _ in range(workers)],)
+        for workers in (3, 2)
+    ]
 
 
-@check
-def combine(function):
-    """Check a learner's ``combine(grads_of_workers)``, what the parameter server does."""
-    cases = [_grads(3), _grads(2)]
+def _reduced_by(reduce):
+    """Give what `combine` returns, flat, if it makes one of a parameter's gradients by `reduce`."""
 
-    def take(value):
-        listed = isinstance(value, (list, tuple))
-        return value if listed and all(isinstance(one, nd.NDArray) for one in value) else None
+    def combine(grads_of_workers):
+        columns = zip(*([one.asnumpy() for one in grads] for grads in grads_of_workers))
+        return np.concatenate([reduce(grads).ravel() for grads in columns])
 
-    copies = [([[one.copy() for one in grads] for grads in case],) for case in cases]
-    returned, fault = results(function, copies, take)
-    if fault:
-        return fault
-    for case, answer in zip(cases, returned):
-        if len(answer) != 2:
-            return wrong(
-                f"有 2 个参数，你的列表里却有 {len(answer)} 个数组。"
-                f"这里有 {len(case)} 个工作进程：对每个参数，把各个工作进程的梯度加起来。",
-                f"there are 2 parameters, but your list holds {len(answer)} arrays. Here are {len(case)} "
-                "workers: for each parameter, add up the gradients of all workers.",
+    return combine
+
+
+def _gradients(value, case):
+    """Take a list of a gradient for each parameter, flat; None if it is no list of NDArrays."""
+    if not isinstance(value, (list, tuple)):
+        return None
+    if not all(isinstance(one, nd.NDArray) for one in value):
+        return None
+    (grads_of_workers,) = case
+    if len(value) != 2:
+        raise Answered(
+            wrong(
+                f"有 2 个参数，你的列表里却有 {len(value)} 个数组。"
+                f"这里有 {len(grads_of_workers)} 个工作进程：对每个参数，把各个工作进程的梯度加起来。",
+                f"there are 2 parameters, but your list holds {len(value)} arrays. Here are "
+                f"{len(grads_of_workers)} workers: for each parameter, add up the gradients of all workers.",
             )
-        for place, (one, wanted) in enumerate(zip(answer, case[0])):
-            if one.shape != wanted.shape:
-                return wrong(
+        )
+    for place, (one, wanted) in enumerate(zip(value, grads_of_workers[0])):
+        if one.shape != wanted.shape:
+            raise Answered(
+                wrong(
                     f"第 {place + 1} 个数组的形状应当是 {wanted.shape}，你给出的是 {one.shape}。",
                     f"array number {place + 1} should have the shape {wanted.shape}, yours has {one.shape}.",
                 )
+            )
+    return np.concatenate([one.asnumpy().ravel() for one in value])
 
-    def flat(per_case):
-        return [
-            number
-            for grads in per_case
-            for one in grads
-            for number in np.asarray(one).ravel().tolist()
-        ]
 
-    def led_to(reduce):
-        return flat(
-            [reduce([one.asnumpy() for one in grads]) for grads in zip(*case)] for case in cases
-        )
-
-    mistakes = [
-        (
-            led_to(lambda grads: sum(grads) / len(grads)),
-            (
-                "这是平均。各个工作进程的梯度是和，sgd_momentum 会除以整个小批量的大小，"
-                "所以这里只要相加。",
-                "that is the mean. The workers' gradients are sums, and sgd_momentum divides by the whole "
-                "batch size, so just add them.",
-            ),
+combine = task(
+    """Check a learner's ``combine(grads_of_workers)``, what the parameter server does.""",
+    cases=_grads_of_workers,
+    expected=_reduced_by(sum),
+    take=_gradients,
+    mistakes={
+        "mean": (
+            _reduced_by(lambda grads: sum(grads) / len(grads)),
+            "这是平均。各个工作进程的梯度是和，sgd_momentum 会除以整个小批量的大小，"
+            "所以这里只要相加。",
+            "that is the mean. The workers' gradients are sums, and sgd_momentum divides by the whole "
+            "batch size, so just add them.",
         ),
-        (
-            led_to(lambda grads: grads[0]),
-            (
-                "只用了第一个工作进程的梯度。",
-                "only the first worker's gradients are used.",
-            ),
+        "first": (
+            _reduced_by(lambda grads: grads[0]),
+            "只用了第一个工作进程的梯度。",
+            "only the first worker's gradients are used.",
         ),
-        (
-            led_to(lambda grads: grads[-1]),
-            (
-                "只用了最后一个工作进程的梯度。",
-                "only the last worker's gradients are used.",
-            ),
+        "last": (
+            _reduced_by(lambda grads: grads[-1]),
+            "只用了最后一个工作进程的梯度。",
+            "only the last worker's gradients are used.",
         ),
-        (
-            None,
-            (
-                "不是各个工作进程的梯度之和。",
-                "that is not the sum of the workers' gradients.",
-            ),
-        ),
-    ]
-    values = flat([[one.asnumpy() for one in answer] for answer in returned])
-    return mistaken_function(values, led_to(sum), mistakes) or right(
+    },
+    otherwise=(
+        "不是各个工作进程的梯度之和。",
+        "that is not the sum of the workers' gradients.",
+    ),
+    right=(
         "逐个参数相加，这正是 push 之后 pull 得到的。",
         "the gradients are added up parameter by parameter, which is what a worker pulls after pushing.",
-    )
+    ),
+)
 
-
-@check
-def implicit_momentum(answer):
-    """Check the momentum parameter that 10 asynchronous workers amount to."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    return mistaken(
-        value,
-        {
-            9: (
+implicit_momentum = question(
+    """Check the momentum parameter that 10 asynchronous workers amount to.""",
+    Number(
+        "answer",
+        right=near(0.9),
+        mistakes=(
+            (
+                near(9),
                 "这是平均滞后；动量参数在 0 与 1 之间。",
                 "that is the mean staleness; a momentum parameter lies between 0 and 1.",
             ),
-            0.1: (
+            (
+                near(0.1),
                 "这是新梯度的权重 1/W；旧的速度保留多少？",
                 "that is 1/W, the weight of a new gradient. What share of the old velocity is kept?",
             ),
-        },
-    ) or (
-        right(
-            "1 − 1/W = 0.9：谁也没有用动量，却像用了一样。",
-            "1 − 1/W = 0.9: as if there were momentum, though nobody uses any.",
-        )
-        if abs(value - 0.9) < 1e-3
-        else wrong(
+        ),
+        otherwise=(
             "不对。动量法给 k 次更新之前的梯度的权重与 γᵏ 成正比；与滞后 k 次的概率比一比。",
             "not that number. In momentum, a gradient k updates old has a weight proportional to γᵏ; compare "
             "with the probability of being k updates stale.",
-        )
-    )
+        ),
+    ),
+    right=(
+        "1 − 1/W = 0.9：谁也没有用动量，却像用了一样。",
+        "1 − 1/W = 0.9: as if there were momentum, though nobody uses any.",
+    ),
+)

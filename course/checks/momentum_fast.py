@@ -3,69 +3,104 @@
 import numpy as np
 from mxnet import autograd, gluon, nd
 
-from course.checks.answers import mistaken, mistaken_function, numbers, results
-from course.checks.verdict import attempt, check, right, wrong
+from course.checks.questions import Number, near, question, task
+from course.checks.verdict import Answered, attempt, wrong
 
-
-@check
-def multiplications(from_data, from_hessian):
-    """Check the multiplications for a gradient with 100 features, minibatches of 10."""
-    values, fault = numbers(from_data=from_data, from_hessian=from_hessian)
-    if fault:
-        return fault
-    data, H = values
-    if (data, H) == (10_000, 2000):
-        return wrong("两个答案正好对调了。", "the two answers are swapped.")
-    if data != 2000:
-        return mistaken(
-            data,
-            {
-                1000: (
-                    "from_data 只算了一个乘积；误差算好之后，还要左乘 Xᵀ。",
-                    "from_data counts one of the two products; once the errors are known, "
-                    "they are multiplied by Xᵀ.",
-                ),
-                20: (
-                    "from_data 是每个特征的次数；一共有 100 个特征。",
-                    "from_data counts one feature; there are 100.",
-                ),
-                200: (
-                    "from_data 是每个样本的次数；小批量里有 10 个样本。",
-                    "from_data counts one example; the minibatch holds 10.",
-                ),
-            },
-        ) or wrong(
+multiplications = question(
+    """Check the multiplications for a gradient with 100 features, minibatches of 10.""",
+    Number(
+        "from_data",
+        right=near(2000),
+        mistakes=(
+            (
+                near(1000),
+                "from_data 只算了一个乘积；误差算好之后，还要左乘 Xᵀ。",
+                "from_data counts one of the two products; once the errors are known, "
+                "they are multiplied by Xᵀ.",
+            ),
+            (
+                near(20),
+                "from_data 是每个特征的次数；一共有 100 个特征。",
+                "from_data counts one feature; there are 100.",
+            ),
+            (
+                near(200),
+                "from_data 是每个样本的次数；小批量里有 10 个样本。",
+                "from_data counts one example; the minibatch holds 10.",
+            ),
+        ),
+        otherwise=(
             "from_data 不对：X 的形状是 (10, 100)，w 的形状是 (100, 1)；两个乘积各要多少次乘法？",
             "from_data is not right. X has shape (10, 100) and w has shape (100, 1): "
             "how many multiplications does each of the two products take?",
-        )
-    if H != 10_000:
-        return wrong(
+        ),
+    ),
+    Number(
+        "from_hessian",
+        right=near(10_000),
+        mistakes=(),
+        otherwise=(
             "from_hessian 不对：H 的形状是 (100, 100)，与小批量的大小无关。",
             "from_hessian is not right. H has shape (100, 100), whatever the batch size.",
-        )
-    return right(
+        ),
+    ),
+    together=((near(10_000), near(2000), "两个答案正好对调了。", "the two answers are swapped."),),
+    right=(
         "2Bd = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 Bd² 次；"
         "第四步的矩阵更大，(2d+3)² = 41209 个数。",
         "2Bd = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper; "
         "making H takes another Bd², and step 4's matrix is larger still, (2d+3)² = 41,209 numbers.",
-    )
+    ),
+)
 
 
-def _cases():
-    """Give arguments of a gradient, at random: two numbers of features and of examples."""
-    for size, d in ((6, 3), (9, 2)):
-        yield [nd.random.normal(shape=shape) for shape in ((size, d), (size, 1), (d, 1), (1,))]
+def _minibatches(rng):
+    """Give arguments of a gradient: two numbers of features and of examples."""
+    return [
+        (nd, *(nd.array(rng.normal(size=shape)) for shape in ((size, d), (size, 1), (d, 1), (1,))))
+        for size, d in ((6, 3), (9, 2))
+    ]
 
 
-def _gradients(features, labels, w, b):
-    """Give the gradients of the summed log cosh loss, by autograd."""
+def _gradients(value, case):
+    """Take the gradients of w and b, flat; None if it is no list of two NDArrays."""
+    if not isinstance(value, (list, tuple)) or len(value) != 2:
+        return None
+    if not all(isinstance(one, nd.NDArray) for one in value):
+        return None
+    for name, param, gradient in zip("wb", case[3:], value):
+        if gradient.shape != param.shape:
+            raise Answered(
+                wrong(
+                    f"{name} 的梯度形状应当与 {name} 相同，是 {param.shape}，你给出的是 {gradient.shape}。",
+                    f"the gradient of {name} should have the shape of {name}, {param.shape}; "
+                    f"yours has {gradient.shape}.",
+                )
+            )
+    return _flat(value)
+
+
+def _flat(gradients):
+    return np.concatenate([one.asnumpy().ravel() for one in gradients])
+
+
+def _by_autograd(F, features, labels, w, b):
+    for param in (w, b):
+        param.attach_grad()
     with autograd.record():
-        for param in (w, b):
-            param.attach_grad()
         loss = nd.log(nd.cosh(nd.dot(features, w) + b - labels))
     loss.backward()
-    return [w.grad, b.grad]
+    return _flat([w.grad, b.grad])
+
+
+def _by_slope(slope):
+    """Give the function that takes `slope(errors)` for the derivative of the loss."""
+
+    def gradient(F, features, labels, w, b):
+        slopes = slope(nd.dot(features, w) + b - labels)
+        return _flat([nd.dot(features, slopes, transpose_a=True), slopes.sum(axis=0)])
+
+    return gradient
 
 
 class _Compiled(gluon.HybridBlock):
@@ -80,142 +115,99 @@ class _Compiled(gluon.HybridBlock):
         return list(self.gradient(F, *arrays))
 
 
-def _flat(gradients):
-    return np.concatenate([one.asnumpy().ravel() for one in gradients]).tolist()
-
-
-@check
-def log_cosh_gradient(function):
-    """Check a learner's gradient of the log cosh loss, summed over a minibatch."""
-    cases = list(_cases())
-    returned, fault = results(
-        function,
-        [(nd, *(array.copy() for array in case)) for case in cases],
-        lambda value: (
-            value
-            if isinstance(value, (list, tuple))
-            and len(value) == 2
-            and all(isinstance(one, nd.NDArray) for one in value)
-            else None
-        ),
-    )
-    if fault:
-        return fault
-    for (_, _, *params), gradients in zip(cases, returned):
-        for name, param, gradient in zip("wb", params, gradients):
-            if gradient.shape != param.shape:
-                return wrong(
-                    f"{name} 的梯度形状应当与 {name} 相同，是 {param.shape}，你给出的是 {gradient.shape}。",
-                    f"the gradient of {name} should have the shape of {name}, {param.shape}; "
-                    f"yours has {gradient.shape}.",
-                )
-
-    def lead_to(change):
-        return [number for case in cases for number in _flat(change(*case))]
-
-    def errors(features, labels, w, b):
-        return nd.dot(features, w) + b - labels
-
-    def of_slope(slope, features):
-        return [nd.dot(features, slope, transpose_a=True), slope.sum(axis=0)]
-
-    expected = lead_to(_gradients)
-    mistakes = [
-        (
-            lead_to(lambda X, y, w, b: of_slope(errors(X, y, w, b), X)),
-            (
-                "这是平方损失的梯度，漏了 tanh。",
-                "this is the squared loss's gradient; tanh is missing.",
-            ),
-        ),
-        (
-            lead_to(lambda *case: [one / len(case[0]) for one in _gradients(*case)]),
-            (
-                "要的是损失之和的梯度，不是平均，不要除以样本数。",
-                "it should be the gradient of the sum, not of the mean: do not divide by the number of "
-                "examples.",
-            ),
-        ),
-        (
-            lead_to(lambda *case: [-one for one in _gradients(*case)]),
-            (
-                "符号反了：误差是预测减去标签。",
-                "the sign is reversed: the error is the prediction minus the label.",
-            ),
-        ),
-        (
-            lead_to(lambda X, y, w, b: of_slope(nd.log(nd.cosh(errors(X, y, w, b))), X)),
-            (
-                "这里用的是损失本身；链式法则要的是它的导数 tanh。",
-                "this uses the loss itself; the chain rule wants its derivative, tanh.",
-            ),
-        ),
-        (
-            None,
-            (
-                "与 autograd 算出的梯度不同。对照 squared_gradient：换了损失，哪一个量变了？",
-                "it differs from what autograd gives. Compare with squared_gradient: with another loss, "
-                "which quantity changes?",
-            ),
-        ),
-    ]
-    fault = mistaken_function(lead_to(lambda *case: returned.pop(0)), expected, mistakes)
-    if fault:
-        return fault
-    # Compiled and run, since a graph can be made of symbols whose shapes do not fit.
+def _can_be_compiled(function, case):
+    """Compile and run it, since a graph can be made of symbols whose shapes do not fit."""
     compiled = _Compiled(function)
-    _, fault = attempt(lambda: [one.asnumpy() for one in compiled(*cases[0])], function)
+    _, fault = attempt(lambda: [one.asnumpy() for one in compiled(*case[1:])], function)
     if fault:
-        return wrong(
-            "数值是对的，但函数不能编译：编译时 F 是 mx.sym，所以算子都要从 F 里取，不要用 nd.，"
-            "也不要用 .T 和 .shape；形状不同的相加要用 F.broadcast_add，符号的 + 不广播。",
-            "the numbers are right, but the function cannot be compiled: then F is mx.sym, so take "
-            "operators from F, not from nd; use no .T or .shape; and where shapes differ, take "
-            "F.broadcast_add, not +.",
+        raise Answered(
+            wrong(
+                "数值是对的，但函数不能编译：编译时 F 是 mx.sym，所以算子都要从 F 里取，不要用 nd.，"
+                "也不要用 .T 和 .shape；形状不同的相加要用 F.broadcast_add，符号的 + 不广播。",
+                "the numbers are right, but the function cannot be compiled: then F is mx.sym, so take "
+                "operators from F, not from nd; use no .T or .shape; and where shapes differ, take "
+                "F.broadcast_add, not +.",
+                "compiled",
+            )
         )
-    return right(
+
+
+log_cosh_gradient = task(
+    """Check a learner's gradient of the log cosh loss, summed over a minibatch.""",
+    cases=_minibatches,
+    expected=_by_autograd,
+    take=_gradients,
+    also=_can_be_compiled,
+    mistakes={
+        "squared loss": (
+            _by_slope(lambda errors: errors),
+            "这是平方损失的梯度，漏了 tanh。",
+            "this is the squared loss's gradient; tanh is missing.",
+        ),
+        "mean": (
+            lambda F, features, *case: _by_autograd(F, features, *case) / len(features),
+            "要的是损失之和的梯度，不是平均，不要除以样本数。",
+            "it should be the gradient of the sum, not of the mean: do not divide by the number of "
+            "examples.",
+        ),
+        "sign": (
+            lambda *case: -_by_autograd(*case),
+            "符号反了：误差是预测减去标签。",
+            "the sign is reversed: the error is the prediction minus the label.",
+        ),
+        "loss": (
+            _by_slope(lambda errors: nd.log(nd.cosh(errors))),
+            "这里用的是损失本身；链式法则要的是它的导数 tanh。",
+            "this uses the loss itself; the chain rule wants its derivative, tanh.",
+        ),
+    },
+    otherwise=(
+        "与 autograd 算出的梯度不同。对照 squared_gradient：换了损失，哪一个量变了？",
+        "it differs from what autograd gives. Compare with squared_gradient: with another loss, "
+        "which quantity changes?",
+    ),
+    right=(
         "与 autograd 的结果一致，也可以编译。",
         "it agrees with autograd, and it can be compiled.",
-    )
+    ),
+)
 
-
-@check
-def backward_operators(answer):
-    """Check how many operators differentiating the squared loss of linear regression adds."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    return mistaken(
-        value,
-        {
-            5: (
+backward_operators = question(
+    """Check how many operators differentiating the squared loss of linear regression adds.""",
+    Number(
+        "answer",
+        right=near(6),
+        mistakes=(
+            (
+                near(5),
                 "这是前向计算的算子数。",
                 "that is the number for the forward pass.",
             ),
-            11: (
+            (
+                near(11),
                 "这是前向与反向合起来的算子数，要的是差。",
                 "that is forward and backward together; the difference is asked for.",
             ),
-            8: (
+            (
+                near(8),
                 "attach_grad 也用算子，把它放到函数外面去。",
                 "attach_grad takes operators too; move it out of the function.",
             ),
-            1: (
+            (
+                near(1),
                 "这是调用次数之差；算子数是 count_operators 返回的第二个数。",
                 "that is the difference in calls from Python; the operators are the second number that "
                 "count_operators returns.",
             ),
-        },
-    ) or (
-        right(
-            "前向 5 个，反向也是 5 个，一一对应；还有一个把 backward 的起点填成 1。",
-            "5 forward and 5 backward, one for each, and one more that fills backward's start with ones.",
-        )
-        if value == 6
-        else wrong(
+        ),
+        otherwise=(
             "不对。两次计数用同一个小批量；前向的函数里不要有 autograd.record()。",
             "not that number. Count both on the same minibatch, and keep autograd.record() out of the "
             "forward function.",
-        )
-    )
+        ),
+    ),
+    right=(
+        "前向 5 个，反向也是 5 个，一一对应；还有一个把 backward 的起点填成 1。",
+        "5 forward and 5 backward, one for each, and one more that fills backward's start with ones.",
+    ),
+)

@@ -2,7 +2,8 @@
 
 import math
 
-from course.checks.answers import mistaken, mistaken_function, numbers, returned_numbers
+from course.checks.answers import number
+from course.checks.questions import Number, near, question, task
 from course.checks.verdict import check, right, wrong
 
 
@@ -11,140 +12,123 @@ def _stationary_variance(lr, mom, curvature, variance):
     return lr * (1 + mom) * variance / (curvature * (1 - mom) * (2 * (1 + mom) - lr * curvature))
 
 
-@check
-def same_noise(answer):
-    """Check the learning rate without momentum that is as noisy as η = 0.004 and γ = 0.98."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    mistakes = {
-        0.004: (
-            "同样的学习率，不用动量时抖动要小得多：旧梯度的噪声也会累加。",
-            "at the same learning rate there is far less jitter without momentum, "
-            "which adds up the noise of old gradients too.",
+same_noise = question(
+    """Check the learning rate without momentum that is as noisy as η = 0.004 and γ = 0.98.""",
+    Number(
+        "answer",
+        right=near(0.2, rel=0.1),
+        mistakes=(
+            (
+                near(0.004),
+                "同样的学习率，不用动量时抖动要小得多：旧梯度的噪声也会累加。",
+                "at the same learning rate there is far less jitter without momentum, "
+                "which adds up the noise of old gradients too.",
+            ),
+            (
+                near(0.004 * 0.02),
+                "方向反了：动量使有效学习率变大，而不是变小。",
+                "the other way round: momentum makes the effective learning rate larger, not smaller.",
+            ),
+            (
+                near(0.004 / 0.98),
+                "应当除以 1−γ，而不是 γ。",
+                "divide by 1−γ, not by γ.",
+            ),
+            (
+                near(0.004 * 1.98 / 0.02),
+                "你乘的是“按方差折算的个数”；有效学习率要乘的是权重之和。",
+                "that multiplies by the size by variance; "
+                "the effective learning rate takes the sum of the weights.",
+            ),
         ),
-        0.004 * 0.02: (
-            "方向反了：动量使有效学习率变大，而不是变小。",
-            "the other way round: momentum makes the effective learning rate larger, not smaller.",
-        ),
-        0.004 / 0.98: (
-            "应当除以 1−γ，而不是 γ。",
-            "divide by 1−γ, not by γ.",
-        ),
-        0.004 * 1.98 / 0.02: (
-            "你乘的是“按方差折算的个数”；有效学习率要乘的是权重之和。",
-            "that multiplies by the size by variance; "
-            "the effective learning rate takes the sum of the weights.",
-        ),
-    }
-    if found := mistaken(value, mistakes):
-        return found
-    if not math.isclose(value, 0.2, rel_tol=0.1):
-        return wrong(
+        otherwise=(
             "想一想有效学习率：梯度不变时，速度会积累到 ηg 的多少倍？",
             "think of the effective learning rate: with a constant gradient, "
             "how many times ηg does the velocity build up to?",
-        )
-    return right(
+        ),
+    ),
+    right=(
         "有效学习率 η/(1−γ) = 0.2，抖动差不多；按完整的公式，不用动量时大约一成。",
         "the effective learning rate is η/(1−γ) = 0.2, and the jitter is about the same; "
         "by the full formula it is about a tenth more without momentum.",
-    )
+    ),
+)
 
 
-@check
-def smallest_batch(function):
-    """Check a learner's ``smallest_batch(lr, mom, curvature, variance, target)``."""
+def _size(rounded=math.ceil, mom_used=True, power=1):
+    """Give a `smallest_batch`: the right one, or one with the mistake asked for."""
+
+    def smallest_batch(lr, mom, curvature, variance, target):
+        needed = _stationary_variance(lr, mom * mom_used, curvature, variance) / target
+        return rounded(needed**power)
+
+    return smallest_batch
+
+
+smallest_batch = task(
+    """Check a learner's ``smallest_batch(lr, mom, curvature, variance, target)``.""",
     # The quotients are about 30.4 and 3.6, and exactly 12, to tell rounding up from adding 1.
-    cases = ((0.05, 0.9, 2, 3, 0.01267), (0.2, 0.5, 1, 0.5, 0.0298), (1, 0.5, 1, 8, 1))
-    values, fault = returned_numbers(function, cases)
-    if fault:
-        return fault
-
-    def sizes(rounded=math.ceil, mom_used=True, power=1):
-        answers = []
-        for lr, mom, curvature, variance, target in cases:
-            needed = _stationary_variance(lr, mom * mom_used, curvature, variance) / target
-            answers.append(rounded(needed**power))
-        return answers
-
-    mistakes = [
-        (
-            sizes(rounded=float),
-            (
-                "批量大小应当是整数：向上取整。",
-                "a batch size is an integer: round up.",
-            ),
+    cases=lambda rng: [
+        (0.05, 0.9, 2, 3, 0.01267),
+        (0.2, 0.5, 1, 0.5, 0.0298),
+        (1, 0.5, 1, 8, 1),
+    ],
+    expected=_size(),
+    mistakes={
+        "not rounded": (
+            _size(rounded=float),
+            "批量大小应当是整数：向上取整。",
+            "a batch size is an integer: round up.",
         ),
-        (
-            sizes(rounded=math.floor),
-            (
-                "向下取整，方差就超过 target 了：应当向上取整。",
-                "rounded down, the variance exceeds target; round up.",
-            ),
+        "rounded down": (
+            _size(rounded=math.floor),
+            "向下取整，方差就超过 target 了：应当向上取整。",
+            "rounded down, the variance exceeds target; round up.",
         ),
-        (
-            sizes(rounded=round),
-            (
-                "四舍五入有时会使方差超过 target：应当向上取整。",
-                "rounded to the nearest integer, the variance sometimes exceeds target; round up.",
-            ),
+        "rounded": (
+            _size(rounded=round),
+            "四舍五入有时会使方差超过 target：应当向上取整。",
+            "rounded to the nearest integer, the variance sometimes exceeds target; round up.",
         ),
-        (
-            sizes(rounded=lambda needed: int(needed) + 1),
-            (
-                "正好整除时多了 1：方差等于 target 就够了。",
-                "one too many where the division is exact: a variance equal to target is enough.",
-            ),
+        "one more": (
+            _size(rounded=lambda needed: int(needed) + 1),
+            "正好整除时多了 1：方差等于 target 就够了。",
+            "one too many where the division is exact: a variance equal to target is enough.",
         ),
-        (
-            sizes(mom_used=False),
-            (
-                "没有用到动量：mom 使方差变大。",
-                "mom is not used, and it makes the variance larger.",
-            ),
+        "without momentum": (
+            _size(mom_used=False),
+            "没有用到动量：mom 使方差变大。",
+            "mom is not used, and it makes the variance larger.",
         ),
-        (
-            sizes(power=0.5),
-            (
-                "与批量大小成反比的是方差，不是标准差，不要开方。",
-                "it is the variance, not the standard deviation, that goes as one over the batch size: "
-                "no square root.",
-            ),
+        "root": (
+            _size(power=0.5),
+            "与批量大小成反比的是方差，不是标准差，不要开方。",
+            "it is the variance, not the standard deviation, that goes as one over the batch size: "
+            "no square root.",
         ),
-        (
-            sizes(power=2),
-            (
-                "方差与批量大小成反比，不要平方。",
-                "the variance is inversely proportional to the batch size: no square.",
-            ),
+        "square": (
+            _size(power=2),
+            "方差与批量大小成反比，不要平方。",
+            "the variance is inversely proportional to the batch size: no square.",
         ),
-        (
-            None,
-            (
-                f"对 lr={cases[1][0]}、mom={cases[1][1]}、curvature={cases[1][2]}、"
-                f"variance={cases[1][3]}、target={cases[1][4]:.3g}，应当得到 {sizes()[1]}，"
-                f"而你的函数给出 {values[1]:g}。",
-                f"for lr={cases[1][0]}, mom={cases[1][1]}, curvature={cases[1][2]}, "
-                f"variance={cases[1][3]}, target={cases[1][4]:.3g} it should be {sizes()[1]}, "
-                f"and your function gives {values[1]:g}.",
-            ),
-        ),
-    ]
-    return mistaken_function(values, sizes(), mistakes) or right(
+    },
+    otherwise=(
+        "对 lr={lr}、mom={mom}、curvature={curvature}、variance={variance}、target={target:.3g}，"
+        "应当得到 {expected}，而你的函数给出 {value:g}。",
+        "for lr={lr}, mom={mom}, curvature={curvature}, variance={variance}, target={target:.3g} "
+        "it should be {expected}, and your function gives {value:g}.",
+    ),
+    right=(
         "学习率相同时，用了动量，就要用更大的批量，抖动才能和不用动量时一样小。",
         "at the same learning rate it takes a larger batch with momentum to jitter as little as without.",
-    )
+    ),
+)
 
 
 @check
 def doubled_variance(answer):
     """Check the γ that doubles the stationary variance at η = 0.1."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
+    value = number(answer=answer)
     if not 0 <= value < 1:
         return wrong("动量参数在 0 与 1 之间。", "a momentum parameter lies between 0 and 1.")
     ratio = _stationary_variance(0.1, value, 1, 1) / _stationary_variance(0.1, 0, 1, 1)

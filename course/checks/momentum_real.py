@@ -5,65 +5,64 @@ import math
 import numpy as np
 from mxnet import nd
 
-from course.checks.answers import mistaken, mistaken_function, numbers, returned_numbers
-from course.checks.verdict import check, right, wrong
+from course.checks.questions import Number, near, question, task
 
-
-@check
-def untrained_loss(answer):
-    """Check the cross-entropy of ten equal outputs."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    mistakes = {
-        0.1: (
-            "这是每一类的概率；损失是它的对数的相反数。",
-            "that is the probability of each class; the loss is minus its logarithm.",
+untrained_loss = question(
+    """Check the cross-entropy of ten equal outputs.""",
+    Number(
+        "answer",
+        right=near(math.log(10), rel=5e-3),
+        mistakes=(
+            (
+                near(0),
+                "输出全是 0，并不等于损失是 0：softmax 把它们变成什么概率？",
+                "outputs of 0 do not make a loss of 0. What probabilities does the softmax make of them?",
+            ),
+            (
+                near(0.1),
+                "这是每一类的概率；损失是它的对数的相反数。",
+                "that is the probability of each class; the loss is minus its logarithm.",
+            ),
+            (
+                near(0.9),
+                "这是猜错的概率；损失由正确那一类的概率的对数得出。",
+                "that is the probability of a wrong guess; "
+                "the loss comes from the logarithm of the true class's probability.",
+            ),
+            (
+                near(1),
+                "用了以 10 为底的对数；交叉熵用自然对数。",
+                "that takes the logarithm to base 10; cross-entropy takes the natural one.",
+            ),
+            (
+                near(math.log2(10)),
+                "用了以 2 为底的对数；交叉熵用自然对数。",
+                "that takes the logarithm to base 2; cross-entropy takes the natural one.",
+            ),
+            (
+                near(-math.log(10)),
+                "正负号反了：概率的对数是负的，损失取它的相反数。",
+                "wrong sign: the logarithm of a probability is negative, and the loss is minus it.",
+            ),
         ),
-        0.9: (
-            "这是猜错的概率；损失由正确那一类的概率的对数得出。",
-            "that is the probability of a wrong guess; "
-            "the loss comes from the logarithm of the true class's probability.",
-        ),
-        1: (
-            "用了以 10 为底的对数；交叉熵用自然对数。",
-            "that takes the logarithm to base 10; cross-entropy takes the natural one.",
-        ),
-        math.log2(10): (
-            "用了以 2 为底的对数；交叉熵用自然对数。",
-            "that takes the logarithm to base 2; cross-entropy takes the natural one.",
-        ),
-        -math.log(10): (
-            "正负号反了：概率的对数是负的，损失取它的相反数。",
-            "wrong sign: the logarithm of a probability is negative, and the loss is minus it.",
-        ),
-    }
-    if value == 0:
-        return wrong(
-            "输出全是 0，并不等于损失是 0：softmax 把它们变成什么概率？",
-            "outputs of 0 do not make a loss of 0. What probabilities does the softmax make of them?",
-        )
-    if found := mistaken(value, mistakes):
-        return found
-    if not math.isclose(value, math.log(10), rel_tol=5e-3):
-        return wrong(
+        otherwise=(
             "10 个相等的输出，softmax 之后各是多少？再取对数。",
             "ten equal outputs: what is each after the softmax? Then take the logarithm.",
-        )
-    return right(
+        ),
+    ),
+    right=(
         "ln 10 ≈ 2.30。训练开始时损失若远大于它，多半是初始化或者学习率出了问题。",
         "ln 10 ≈ 2.30. If a training starts far above it, suspect initialization or learning rate.",
-    )
+    ),
+)
 
 
-@check
-def recall(function):
-    """Check a learner's ``recall(outputs, truth, digit)``."""
-    rng = np.random.default_rng()
-    cases, counts = [], []
-    # Of n examples, `n_digit` are the digit; of these `n_right` are classified correctly, and
-    # `n_false` of the others are taken for the digit.
+def _classified(rng):
+    """Give the outputs of a network, the labels and a digit, twice.
+
+    Of n examples, `n_digit` are the digit; of these `n_right` are classified correctly, and
+    `n_false` of the others are taken for the digit.
+    """
     for n, digit, n_digit, n_right, n_false in ((40, 3, 8, 6, 4), (30, 7, 10, 3, 1)):
         truth = np.where(np.arange(n) < n_digit, digit, (digit + 1 + np.arange(n) % 8) % 10)
         said = truth.copy()
@@ -72,111 +71,115 @@ def recall(function):
         outputs = rng.normal(size=(n, 10))
         outputs[np.arange(n), said] = 9 + rng.random(n)
         order = rng.permutation(n)
-        cases.append((nd.array(outputs[order]), nd.array(truth[order]), digit))
-        counts.append((n, n_digit, n_right, n_false))
-    values, fault = returned_numbers(function, cases)
-    if fault:
-        return fault
-    expected = [n_right / n_digit for _, n_digit, n_right, _ in counts]
-    mistakes = [
-        (
-            [n_right / (n_right + n_false) for _, _, n_right, n_false in counts],
-            (
-                "这是精确率：分母是判断为 digit 的样本；召回率的分母是真正是 digit 的样本。",
-                "that is the precision, out of the examples classified as digit; "
-                "the recall is out of those that really are digit.",
-            ),
+        yield nd.array(outputs[order]), nd.array(truth[order]), digit
+
+
+def _counted(share):
+    """Give the function that returns `share(said, true, hit)` of three masks over the examples.
+
+    They tell which ones the network takes for the digit, which ones are it, and which are both.
+    """
+
+    def recall(outputs, truth, digit):
+        said = outputs.asnumpy().argmax(axis=1) == digit
+        true = truth.asnumpy() == digit
+        return share(said, true, said & true)
+
+    return recall
+
+
+recall = task(
+    """Check a learner's ``recall(outputs, truth, digit)``.""",
+    cases=_classified,
+    expected=_counted(lambda said, true, hit: hit.sum() / true.sum()),
+    mistakes={
+        "precision": (
+            _counted(lambda said, true, hit: hit.sum() / said.sum()),
+            "这是精确率：分母是判断为 digit 的样本；召回率的分母是真正是 digit 的样本。",
+            "that is the precision, out of the examples classified as digit; "
+            "the recall is out of those that really are digit.",
         ),
-        (
-            [1 - (n_digit - n_right + n_false) / n for n, n_digit, n_right, n_false in counts],
-            (
-                "这是所有样本上的准确率；这里只看真正是 digit 的样本。",
-                "that is the accuracy over all examples; here only those that really are digit count.",
+        "accuracy": (
+            lambda outputs, truth, digit: float(
+                (outputs.argmax(axis=1) == truth).mean().asscalar()
             ),
+            "这是所有样本上的准确率；这里只看真正是 digit 的样本。",
+            "that is the accuracy over all examples; here only those that really are digit count.",
         ),
-        (
-            [n_right / n for n, _, n_right, _ in counts],
-            (
-                "除以了全部样本数；应当除以真正是 digit 的样本数。",
-                "that divides by the number of all examples; divide by those that really are digit.",
-            ),
+        "of all": (
+            _counted(lambda said, true, hit: hit.mean()),
+            "除以了全部样本数；应当除以真正是 digit 的样本数。",
+            "that divides by the number of all examples; divide by those that really are digit.",
         ),
-        (
-            [n_right for _, _, n_right, _ in counts],
-            (
-                "这是判断正确的个数；召回率是比例。",
-                "that is the number of examples classified correctly; the recall is a share.",
-            ),
+        "count": (
+            _counted(lambda said, true, hit: hit.sum()),
+            "这是判断正确的个数；召回率是比例。",
+            "that is the number of examples classified correctly; the recall is a share.",
         ),
-        (
-            [100 * share for share in expected],
-            (
-                "这是百分数；请返回 0 与 1 之间的数。",
-                "that is a percentage; return a number between 0 and 1.",
-            ),
+        "percentage": (
+            _counted(lambda said, true, hit: 100 * hit.sum() / true.sum()),
+            "这是百分数；请返回 0 与 1 之间的数。",
+            "that is a percentage; return a number between 0 and 1.",
         ),
-        (
-            [1 - share for share in expected],
-            (
-                "这是判断错误的比例。",
-                "that is the share classified wrongly.",
-            ),
+        "wrongly": (
+            _counted(lambda said, true, hit: 1 - hit.sum() / true.sum()),
+            "这是判断错误的比例。",
+            "that is the share classified wrongly.",
         ),
-        (
-            [n_digit / n for n, n_digit, _, _ in counts],
-            (
-                "这是 digit 在数据中所占的比例，没有用到网络的输出。",
-                "that is the digit's share in the data; the outputs are not used.",
-            ),
+        "share in the data": (
+            _counted(lambda said, true, hit: true.mean()),
+            "这是 digit 在数据中所占的比例，没有用到网络的输出。",
+            "that is the digit's share in the data; the outputs are not used.",
         ),
-        (
-            None,
-            (
-                f"{counts[0][1]} 个真正是 {cases[0][2]} 的样本中有 {counts[0][2]} 个判断正确，"
-                f"而你的函数返回 {values[0]:.3g}。",
-                f"of {counts[0][1]} examples that really are {cases[0][2]}, {counts[0][2]} are classified "
-                f"correctly, and your function returns {values[0]:.3g}.",
-            ),
-        ),
-    ]
-    return mistaken_function(values, expected, mistakes) or right(
+    },
+    facts=lambda *case: {
+        "true": _counted(lambda said, true, hit: true.sum())(*case),
+        "hit": _counted(lambda said, true, hit: hit.sum())(*case),
+    },
+    otherwise=(
+        "{true} 个真正是 {digit} 的样本中有 {hit} 个判断正确，而你的函数返回 {value:.3g}。",
+        "of {true} examples that really are {digit}, {hit} are classified correctly, "
+        "and your function returns {value:.3g}.",
+    ),
+    right=(
         "分母是真正是 digit 的样本。用 fit 训练一个网络，看看哪个数字的召回率最低。",
         "out of the examples that really are digit. Train a network with `fit` and see for which "
         "digit it is lowest.",
-    )
+    ),
+)
 
-
-@check
-def best_lr_heavy(answer):
-    """Check the best of four learning rates for γ = 0.99."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    if value not in (0.001, 0.01, 0.1, 1):
-        return wrong(
-            f"答案应当是 0.001、0.01、0.1、1 之一，你给出的是 {value:g}。",
-            f"the answer should be one of 0.001, 0.01, 0.1 and 1, got {value:g}.",
-        )
-    if value == 0.1:
-        return wrong(
-            "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？看看 tune 给出的损失。",
-            "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99? "
-            "Compare the losses that tune gives.",
-        )
-    if value == 1:
-        return wrong(
-            "太大了：有效学习率是 η/(1−γ) = 100，看看验证损失。",
-            "too large: the effective learning rate is η/(1−γ) = 100. Look at the validation loss.",
-        )
-    if value == 0.001:
-        return wrong(
-            "太小了：有效学习率只有 0.1，5 个迭代周期还不够。",
-            "too small: with an effective learning rate of 0.1, 5 epochs are not enough.",
-        )
-    return right(
+best_lr_heavy = question(
+    """Check the best of four learning rates for γ = 0.99.""",
+    Number(
+        "answer",
+        right=near(0.01),
+        mistakes=(
+            (
+                near(0.1),
+                "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？看看 tune 给出的损失。",
+                "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99? "
+                "Compare the losses that tune gives.",
+            ),
+            (
+                near(1),
+                "太大了：有效学习率是 η/(1−γ) = 100，看看验证损失。",
+                "too large: the effective learning rate is η/(1−γ) = 100. Look at the validation loss.",
+            ),
+            (
+                near(0.001),
+                "太小了：有效学习率只有 0.1，5 个迭代周期还不够。",
+                "too small: with an effective learning rate of 0.1, 5 epochs are not enough.",
+            ),
+        ),
+        otherwise=(
+            "答案应当是 0.001、0.01、0.1、1 之一，你给出的是 {value:g}。",
+            "the answer should be one of 0.001, 0.01, 0.1 and 1, got {value:g}.",
+        ),
+    ),
+    right=(
         "γ 从 0.9 到 0.99，1/(1−γ) 变成 10 倍，最佳的学习率降到约十分之一。只是大致如此："
         "5 个迭代周期是 60 次更新，速度还来不及积累到底。",
         "from γ = 0.9 to 0.99, 1/(1−γ) grows tenfold, and the best learning rate shrinks to about a tenth. "
         "Only roughly: 5 epochs are 60 updates, too few for the velocity to build up fully.",
-    )
+    ),
+)

@@ -1,174 +1,172 @@
 """The checks of `momentum-when`."""
 
-import math
-
 import numpy as np
 from mxnet import nd
 
-from course.checks.answers import mistaken_function, numbers, returned_numbers
-from course.checks.verdict import check, right, wrong
+from course.checks.questions import Number, above, below, near, question, task
 
-
-@check
-def condition_number_factors(factor_plain, factor_momentum):
-    """Check by how much more updates each method needs when κ grows from 100 to 400."""
-    values, fault = numbers(factor_plain=factor_plain, factor_momentum=factor_momentum)
-    if fault:
-        return fault
-    plain, momentum = values
-    if abs(plain - 2) < 0.2 and abs(momentum - 4) < 0.4:
-        return wrong("两个答案正好对调了。", "the two answers are swapped.")
-    if abs(plain - 4) > 0.4:
-        return wrong(
+condition_number_factors = question(
+    """Check by how much more updates each method needs when κ grows from 100 to 400.""",
+    Number(
+        "factor_plain",
+        right=near(4, rel=0.1),
+        mistakes=(),
+        otherwise=(
             "factor_plain 不对：看上面的输出，κ 变成 10 倍时，梯度下降的更新次数变成几倍。",
             "factor_plain is not right. In the output above, when κ grows tenfold, by what factor do "
             "gradient descent's updates grow?",
-        )
-    if abs(momentum - 4) < 0.4:
-        return wrong(
-            "factor_momentum 不对：那是梯度下降的倍数；动量法的线斜率只有 1/2。",
-            "factor_momentum is not right: that is gradient descent's; momentum's line has half its slope.",
-        )
-    if abs(momentum - 2) > 0.2:
-        return wrong(
+        ),
+    ),
+    Number(
+        "factor_momentum",
+        right=near(2, rel=0.1),
+        mistakes=(
+            (
+                near(4, rel=0.1),
+                "factor_momentum 不对：那是梯度下降的倍数；动量法的线斜率只有 1/2。",
+                "factor_momentum is not right: that is gradient descent's; "
+                "momentum's line has half its slope.",
+            ),
+        ),
+        otherwise=(
             "factor_momentum 不对：更新次数正比于 κ 的几次方？",
             "factor_momentum is not right. The updates are proportional to which power of κ?",
-        )
-    return right(
+        ),
+    ),
+    together=(
+        (
+            near(2, rel=0.1),
+            near(4, rel=0.1),
+            "两个答案正好对调了。",
+            "the two answers are swapped.",
+        ),
+    ),
+    right=(
         "梯度下降约 4 倍，动量法约 √4 = 2 倍。条件数越大，动量法省得越多。",
         "about 4 times for gradient descent, √4 = 2 times for momentum. "
         "The larger the condition number, the more momentum saves.",
-    )
+    ),
+)
 
 
-@check
-def edge_lr(function):
-    """Check a learner's ``edge_lr(X, mom)``, the learning rate at the stability edge."""
-    rng = np.random.default_rng()
-    # The mean of the first feature is far from zero, so that the bias's column matters.
-    cases = [
-        (rng.normal((2, 0, 0), (1, 0.5, 0.2), size=(n, 3)), mom)
+def _data_sets(rng):
+    """Give features and a momentum parameter, twice.
+
+    The mean of the first feature is far from zero, so that the bias's column matters.
+    """
+    return [
+        (nd.array(rng.normal((2, 0, 0), (1, 0.5, 0.2), size=(n, 3))), mom)
         for n, mom in ((50, 0.3), (80, 0.8))
     ]
-    values, fault = returned_numbers(function, [(nd.array(X), mom) for X, mom in cases])
-    if fault:
-        return fault
 
-    def lr(limit=lambda mom: 2 * (1 + mom), extend=True, mean=True, pick=np.max):
-        answers = []
-        for X, mom in cases:
-            features = np.column_stack([X, np.ones(len(X))]) if extend else X
-            H = features.T @ features / (len(X) if mean else 1)
-            answers.append(limit(mom) / pick(np.linalg.eigvalsh(H)))
-        return answers
 
-    # The case to show where no known mistake explains the values: the one that is off most.
-    (X, mom), value, expected = max(
-        zip(cases, values, lr()), key=lambda case: abs(case[1] / case[2] - 1)
-    )
-    mistakes = [
-        (
-            lr(limit=lambda mom: 2),
-            (
-                "这是 γ = 0 时的边界，没有用到 mom。",
-                "that is the edge for γ = 0; mom is not used.",
-            ),
+def _edge(limit=lambda mom: 2 * (1 + mom), extend=True, mean=True, pick=np.max):
+    """Give an `edge_lr`: the right one, or one with the mistake asked for."""
+
+    def edge_lr(X, mom):
+        X = X.asnumpy().astype("float64")
+        features = np.column_stack([X, np.ones(len(X))]) if extend else X
+        H = features.T @ features / (len(X) if mean else 1)
+        return limit(mom) / pick(np.linalg.eigvalsh(H))
+
+    return edge_lr
+
+
+edge_lr = task(
+    """Check a learner's ``edge_lr(X, mom)``, the learning rate at the stability edge.""",
+    cases=_data_sets,
+    expected=_edge(),
+    mistakes={
+        "without momentum": (
+            _edge(limit=lambda mom: 2),
+            "这是 γ = 0 时的边界，没有用到 mom。",
+            "that is the edge for γ = 0; mom is not used.",
         ),
-        (
-            lr(limit=lambda mom: 1 + mom),
-            ("分子漏了因数 2。", "the factor 2 is missing."),
+        "half": (
+            _edge(limit=lambda mom: 1 + mom),
+            "分子漏了因数 2。",
+            "the factor 2 is missing.",
         ),
-        (
-            lr(limit=lambda mom: 2 / (1 - mom)),
-            (
-                "分子是 2(1+γ)，不是 2/(1−γ)。",
-                "the numerator is 2(1+γ), not 2/(1−γ).",
-            ),
+        "2/(1−γ)": (
+            _edge(limit=lambda mom: 2 / (1 - mom)),
+            "分子是 2(1+γ)，不是 2/(1−γ)。",
+            "the numerator is 2(1+γ), not 2/(1−γ).",
         ),
-        (
-            lr(extend=False),
-            (
-                "漏了偏置：给每个样本添上恒为 1 的特征，它也有曲率。",
-                "the bias is missing: extend each example by a feature that is always 1; "
-                "it has a curvature too.",
-            ),
+        "without bias": (
+            _edge(extend=False),
+            "漏了偏置：给每个样本添上恒为 1 的特征，它也有曲率。",
+            "the bias is missing: extend each example by a feature that is always 1; "
+            "it has a curvature too.",
         ),
-        (
-            lr(mean=False),
-            (
-                "损失取的是平均，H 要除以样本数。",
-                "the loss is a mean, so H must be divided by the number of examples.",
-            ),
+        "sum": (
+            _edge(mean=False),
+            "损失取的是平均，H 要除以样本数。",
+            "the loss is a mean, so H must be divided by the number of examples.",
         ),
-        (
-            lr(pick=np.min),
-            (
-                "先发散的是曲率最大的方向，这里用了最小的特征值。",
-                "the direction of largest curvature diverges first; this uses the smallest eigenvalue.",
-            ),
+        "smallest": (
+            _edge(pick=np.min),
+            "先发散的是曲率最大的方向，这里用了最小的特征值。",
+            "the direction of largest curvature diverges first; this uses the smallest eigenvalue.",
         ),
-        (
-            lr(limit=lambda mom: 4 * (1 + mom)),
-            (
-                "大了一倍：损失是 (ŷ − y)²/2，它的二阶导数里没有 2，也没有 1/2。",
-                "twice as large as it should be: in the loss (ŷ − y)²/2, the derivative's 2 cancels the ½.",
-            ),
+        "twice": (
+            _edge(limit=lambda mom: 4 * (1 + mom)),
+            "大了一倍：损失是 (ŷ − y)²/2，它的二阶导数里没有 2，也没有 1/2。",
+            "twice as large as it should be: in the loss (ŷ − y)²/2, the derivative's 2 cancels the ½.",
         ),
-        (
-            lr(limit=lambda mom: 2 * (1 - mom)),
-            (
-                "(1−γ) 应当是 (1+γ)：动量让边界更远，而不是更近。",
-                "(1−γ) should be (1+γ): momentum moves the edge further away, not closer.",
-            ),
+        "1−γ": (
+            _edge(limit=lambda mom: 2 * (1 - mom)),
+            "(1−γ) 应当是 (1+γ)：动量让边界更远，而不是更近。",
+            "(1−γ) should be (1+γ): momentum moves the edge further away, not closer.",
         ),
-        (
-            None,
-            (
-                f"对一组 {len(X)} 个样本、γ = {mom} 的数据，应当得到 {expected:.5g}，"
-                f"而你的函数给出 {value:.5g}。",
-                f"for a data set of {len(X)} examples and γ = {mom} it should be {expected:.5g}, "
-                f"and your function gives {value:.5g}.",
-            ),
-        ),
-    ]
-    return mistaken_function(values, lr(), mistakes) or right(
+    },
+    otherwise=(
+        "对一组 {X.shape[0]} 个样本、γ = {mom} 的数据，应当得到 {expected:.5g}，"
+        "而你的函数给出 {value:.5g}。",
+        "for a data set of {X.shape[0]} examples and γ = {mom} it should be {expected:.5g}, "
+        "and your function gives {value:.5g}.",
+    ),
+    right=(
         "边界是 2(1+γ)/λ_max；没有噪声的时候，学习率要小于它。",
         "the edge is 2(1+γ)/λ_max; without noise, a learning rate must stay below it.",
-    )
+    ),
+)
 
-
-@check
-def best_momentum(answer):
-    """Check the momentum parameter with the fewest updates, second feature times 0.05."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    if not 0 <= value < 1:
-        return wrong("动量参数在 0 与 1 之间。", "a momentum parameter lies between 0 and 1.")
-    if math.isclose(value, 0.64, abs_tol=0.03):
-        return wrong(
-            "这是乘以 0.1 时的答案；换成 0.05，重做 train_all 和 updates_needed。",
-            "that is the answer for the factor 0.1. With 0.05, run train_all and updates_needed again.",
-        )
-    if math.isclose(value, 0.82, abs_tol=0.02):
-        return wrong(
-            "这是 Polyak 公式给出的 γ，长远来看最快；但要降到 0.001 以下，另一个 γ 需要的更新更少。"
-            "用 updates_needed 数一数。",
-            "that is the γ of Polyak's formula, the fastest in the long run; to get below 0.001 "
-            "another γ needs fewer updates. Count them with updates_needed.",
-        )
-    if value < 0.7:
-        return wrong(
-            f"γ = {value:g} 太小了：曲率小的方向上，速度积累得还不够。",
-            f"γ = {value:g} is too small: along the flat direction the velocity does not build up enough.",
-        )
-    if value > 0.8:
-        return wrong(
-            f"γ = {value:g} 太大了：旧的梯度消退得太慢。",
-            f"γ = {value:g} is too large: old gradients fade too slowly.",
-        )
-    return right(
+best_momentum = question(
+    """Check the momentum parameter with the fewest updates, second feature times 0.05.""",
+    Number(
+        "answer",
+        right=((0.7, 0.8),),
+        mistakes=(
+            (
+                below(0) + near(1) + above(1),
+                "动量参数在 0 与 1 之间。",
+                "a momentum parameter lies between 0 and 1.",
+            ),
+            (
+                near(0.64, tol=0.03),
+                "这是乘以 0.1 时的答案；换成 0.05，重做 train_all 和 updates_needed。",
+                "that is the answer for the factor 0.1. With 0.05, run train_all and updates_needed again.",
+            ),
+            (
+                near(0.82, tol=0.02),
+                "这是 Polyak 公式给出的 γ，长远来看最快；但要降到 0.001 以下，另一个 γ 需要的更新更少。"
+                "用 updates_needed 数一数。",
+                "that is the γ of Polyak's formula, the fastest in the long run; to get below 0.001 "
+                "another γ needs fewer updates. Count them with updates_needed.",
+            ),
+            (
+                below(0.7),
+                "γ = {value:g} 太小了：曲率小的方向上，速度积累得还不够。",
+                "γ = {value:g} is too small: along the flat direction the velocity does not build up enough.",
+            ),
+        ),
+        otherwise=(
+            "γ = {value:g} 太大了：旧的梯度消退得太慢。",
+            "γ = {value:g} is too large: old gradients fade too slowly.",
+        ),
+    ),
+    right=(
         "条件数大约是原来的 4 倍，最佳的动量参数也更大。",
         "the condition number is about 4 times as large, and so the best momentum parameter is larger.",
-    )
+    ),
+)

@@ -2,54 +2,53 @@
 
 import numpy as np
 
-from course.checks.answers import mistaken, mistaken_function, numbers, results
+from course.checks.answers import number
+from course.checks.questions import Number, near, question, task
 from course.checks.verdict import check, right, wrong
 
-
-@check
-def complex_rate(answer):
-    """Check the convergence rate for h = 1 and γ = 0.81."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
-    mistakes = {
-        0.81: (
-            "这是两个根的乘积，也就是行列式；收敛率是一个根的绝对值。",
-            "that is the product of the two roots, the determinant; the rate is one root's size.",
+complex_rate = question(
+    """Check the convergence rate for h = 1 and γ = 0.81.""",
+    Number(
+        "answer",
+        right=near(0.9),
+        mistakes=(
+            (
+                near(0),
+                "那是 γ = 0 时的收敛率；有了动量，到达最小值点时速度还在，会冲过去。",
+                "that is the rate for γ = 0; with momentum the leftover velocity overshoots.",
+            ),
+            (
+                near(0.81),
+                "这是两个根的乘积，也就是行列式；收敛率是一个根的绝对值。",
+                "that is the product of the two roots, the determinant; the rate is one root's size.",
+            ),
+            (
+                near(0.405),
+                "这是根的实部；收敛率是根的绝对值，还要算上虚部。",
+                "that is the roots' real part; the rate is their absolute value, imaginary part included.",
+            ),
+            (
+                near(1.8),
+                "收敛率大于 1 就发散了：共轭的两个根绝对值相等，乘积是 γ，不要相加。",
+                "with a rate above 1 it would diverge. The conjugate roots are of equal size and their "
+                "product is γ; do not add them up.",
+            ),
         ),
-        0.405: (
-            "这是根的实部；收敛率是根的绝对值，还要算上虚部。",
-            "that is the roots' real part; the rate is their absolute value, imaginary part included.",
-        ),
-        1.8: (
-            "收敛率大于 1 就发散了：共轭的两个根绝对值相等，乘积是 γ，不要相加。",
-            "with a rate above 1 it would diverge. The conjugate roots are of equal size and their "
-            "product is γ; do not add them up.",
-        ),
-        0: (
-            "那是 γ = 0 时的收敛率；有了动量，到达最小值点时速度还在，会冲过去。",
-            "that is the rate for γ = 0; with momentum the leftover velocity overshoots.",
-        ),
-    }
-    if value == 0:
-        return wrong(*mistakes[0])
-    if found := mistaken(value, mistakes):
-        return found
-    if abs(value - 0.9) > 1e-3:
-        return wrong(
+        otherwise=(
             "先判断根是实的还是复的，再由行列式得出它们的绝对值。",
             "first decide whether the roots are real or complex, "
             "then the determinant gives their absolute value.",
-        )
-    return right(
+        ),
+    ),
+    right=(
         "复根，收敛率是 √γ = 0.9，与 h 无关。在这个 h 上，加了动量反而慢了：动量是为平的方向准备的。",
         "the roots are complex and the rate is √γ = 0.9, whatever h is. For this h momentum makes "
         "things slower: it is meant for the flat directions.",
-    )
+    ),
+)
 
 
-def _matrix(value):
+def _matrix(value, case):
     """Make a 2 × 2 array of float64 of what a learner's function returned, or None."""
     try:
         value = value.asnumpy() if hasattr(value, "asnumpy") else value
@@ -59,100 +58,74 @@ def _matrix(value):
     return matrix if matrix.shape == (2, 2) and np.isfinite(matrix).all() else None
 
 
-@check
-def nesterov_matrix(function):
-    """Check a learner's ``nesterov_matrix(h, mom)``, by which one update multiplies (v, z)."""
-    rng = np.random.default_rng()
-    cases = [(float(h), float(mom)) for h, mom in rng.uniform(0.2, 0.8, size=(3, 2))]
-    matrices, fault = results(function, cases, _matrix)
-    if fault:
-        return fault
+def _ahead(h, mom):
+    return np.array([[mom * (1 - h), h], [-mom * (1 - h), 1 - h]])
 
-    def made(matrix):
-        return np.ravel([matrix(h, mom) for h, mom in cases])
 
-    def true(h, mom):
-        return np.array([[mom * (1 - h), h], [-mom * (1 - h), 1 - h]])
-
-    mistakes = [
-        (
-            made(lambda h, mom: [[mom, h], [-mom, 1 - h]]),
-            (
-                "这是重球法的矩阵：梯度要在 z − γv 处计算。",
-                "that is the heavy ball's matrix; the gradient must be taken at z − γv.",
-            ),
+nesterov_matrix = task(
+    """Check a learner's ``nesterov_matrix(h, mom)``, by which one update multiplies (v, z).""",
+    cases=lambda rng: rng.uniform(0.2, 0.8, size=(3, 2)).tolist(),
+    expected=_ahead,
+    take=_matrix,
+    mistakes={
+        "heavy ball": (
+            lambda h, mom: [[mom, h], [-mom, 1 - h]],
+            "这是重球法的矩阵：梯度要在 z − γv 处计算。",
+            "that is the heavy ball's matrix; the gradient must be taken at z − γv.",
         ),
-        (
-            made(lambda h, mom: true(h, mom).T),
-            (
-                "行和列对调了：第一行给出新的 v，第二行给出新的 z。",
-                "rows and columns are exchanged: the first row gives the new v, the second the new z.",
-            ),
+        "transposed": (
+            lambda h, mom: _ahead(h, mom).T,
+            "行和列对调了：第一行给出新的 v，第二行给出新的 z。",
+            "rows and columns are exchanged: the first row gives the new v, the second the new z.",
         ),
-        (
-            made(lambda h, mom: true(h, mom)[::-1, ::-1]),
-            (
-                "顺序是 (v, z)，你的矩阵用的是 (z, v)。",
-                "the order is (v, z); your matrix is for (z, v).",
-            ),
+        "(z, v)": (
+            lambda h, mom: _ahead(h, mom)[::-1, ::-1],
+            "顺序是 (v, z)，你的矩阵用的是 (z, v)。",
+            "the order is (v, z); your matrix is for (z, v).",
         ),
-        (
-            made(lambda h, mom: true(h, mom)[::-1]),
-            (
-                "两行对调了：第一行应当给出新的 v。",
-                "the rows are exchanged: the first should give the new v.",
-            ),
+        "rows exchanged": (
+            lambda h, mom: _ahead(h, mom)[::-1],
+            "两行对调了：第一行应当给出新的 v。",
+            "the rows are exchanged: the first should give the new v.",
         ),
-        (
-            made(lambda h, mom: [[mom * (1 + h), h], [-mom * (1 + h), 1 - h]]),
-            (
-                "前瞻点的正负号反了：更新时减去速度，所以前瞻点是 z − γv。",
-                "wrong sign in the look-ahead: the velocity is subtracted, so the point is z − γv.",
-            ),
+        "sign in the look-ahead": (
+            lambda h, mom: [[mom * (1 + h), h], [-mom * (1 + h), 1 - h]],
+            "前瞻点的正负号反了：更新时减去速度，所以前瞻点是 z − γv。",
+            "wrong sign in the look-ahead: the velocity is subtracted, so the point is z − γv.",
         ),
-        (
-            made(lambda h, mom: [[mom - h, h], [h - mom, 1 - h]]),
-            (
-                "前瞻点漏了 γ：是 z − γv，不是 z − v。",
-                "the look-ahead lacks γ: it goes to z − γv, not to z − v.",
-            ),
+        "look-ahead without γ": (
+            lambda h, mom: [[mom - h, h], [h - mom, 1 - h]],
+            "前瞻点漏了 γ：是 z − γv，不是 z − v。",
+            "the look-ahead lacks γ: it goes to z − γv, not to z − v.",
         ),
-        (
-            made(lambda h, mom: [[mom * (1 - h), h], [0, 1 - h]]),
-            (
-                "第二行漏了 v 的一项：z 减去的是整个新的速度。",
-                "the second row lacks its term in v: z subtracts the whole new velocity.",
-            ),
+        "second row without v": (
+            lambda h, mom: [[mom * (1 - h), h], [0, 1 - h]],
+            "第二行漏了 v 的一项：z 减去的是整个新的速度。",
+            "the second row lacks its term in v: z subtracts the whole new velocity.",
         ),
-        (
-            made(lambda h, mom: [[mom * (1 - h), h], [-mom, 1 - h]]),
-            (
-                "第一行对了；第二行是 z 减去整个新的速度，也要用前瞻点的梯度。",
-                "the first row is right. The second is z minus the whole new velocity, "
-                "so it too must use the gradient at the look-ahead point.",
-            ),
+        "second row of the heavy ball": (
+            lambda h, mom: [[mom * (1 - h), h], [-mom, 1 - h]],
+            "第一行对了；第二行是 z 减去整个新的速度，也要用前瞻点的梯度。",
+            "the first row is right. The second is z minus the whole new velocity, "
+            "so it too must use the gradient at the look-ahead point.",
         ),
-        (
-            made(lambda h, mom: [[mom * (1 - h), h], [mom * (1 - h), 1 + h]]),
-            (
-                "第二行的正负号反了：z 要减去速度。",
-                "wrong sign in the second row: z subtracts the velocity.",
-            ),
+        "sign in the second row": (
+            lambda h, mom: [[mom * (1 - h), h], [mom * (1 - h), 1 + h]],
+            "第二行的正负号反了：z 要减去速度。",
+            "wrong sign in the second row: z subtracts the velocity.",
         ),
-        (
-            None,
-            (
-                "梯度在哪一点计算？把新的 v 用旧的 v 和 z 表示，两个系数就是第一行；新的 z 也一样。",
-                "at which point is the gradient taken? Write the new v in terms of the old v and z; "
-                "its coefficients are the first row. Then do the same for the new z.",
-            ),
-        ),
-    ]
-    return mistaken_function(np.ravel(matrices), made(true), mistakes) or right(
+    },
+    otherwise=(
+        "梯度在哪一点计算？把新的 v 用旧的 v 和 z 表示，两个系数就是第一行；新的 z 也一样。",
+        "at which point is the gradient taken? Write the new v in terms of the old v and z; "
+        "its coefficients are the first row. Then do the same for the new z.",
+    ),
+    right=(
         "0 < h < 1 时，它的行列式 γ(1−h) 小于重球法的 γ，复根的绝对值也就更小：前瞻使振荡衰减得更快。",
         "for 0 < h < 1 its determinant γ(1−h) is less than the heavy ball's γ, so complex roots are "
         "smaller: looking ahead damps oscillations.",
-    )
+    ),
+)
 
 
 def _last_of_heavy_ball(mom):
@@ -167,10 +140,7 @@ def _last_of_heavy_ball(mom):
 @check
 def end_of_the_cycle(answer):
     """Check the smallest γ above 4/9, to two decimals, with which the cycle is broken."""
-    values, fault = numbers(answer=answer)
-    if fault:
-        return fault
-    (value,) = values
+    value = number(answer=answer)
     if not 4 / 9 < value < 1:
         return wrong(
             "要找的 γ 在 4/9 与 1 之间。",

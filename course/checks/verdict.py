@@ -15,11 +15,20 @@ from course.language import language
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check has found, and what to say of it in each language."""
+    """What a check has found, what to say of it in each language, and the hint's name if it has one."""
 
     kind: str
     zh: str
     en: str
+    hint: str = ""
+
+
+class Answered(Exception):  # noqa: N818 -- it ends a check early, which is no error
+    """The check has found what to answer, and need not look at the rest."""
+
+    def __init__(self, verdict):
+        super().__init__(verdict)
+        self.verdict = verdict
 
 
 OPENINGS = {
@@ -34,9 +43,9 @@ def right(zh, en):
     return Verdict("right", zh, en)
 
 
-def wrong(zh, en):
+def wrong(zh, en, hint=""):
     """Give the verdict on a wrong answer: what exactly is wrong, without the solution."""
-    return Verdict("wrong", zh, en)
+    return Verdict("wrong", zh, en, hint)
 
 
 def unanswered(zh, en):
@@ -62,14 +71,26 @@ def no_function(answer):
 
 
 def check(find):
-    """Make a check of a function that gives a `Verdict`: print it, return whether it is right."""
+    """Make a check of a function that gives a `Verdict`, or raises one as `Answered`.
+
+    The check prints the verdict and returns whether it is a right answer's; its `judge` gives
+    the verdict itself.
+    """
 
     @functools.wraps(find)
-    def checked(*answer):
-        verdict = find(*answer)
+    def judge(*answers):
+        try:
+            return find(*answers)
+        except Answered as answered:
+            return answered.verdict
+
+    @functools.wraps(find)
+    def checked(*answers):
+        verdict = judge(*answers)
         print(OPENINGS[verdict.kind][language()] + getattr(verdict, language()))
         return verdict.kind == "right"
 
+    checked.judge = judge
     return checked
 
 

@@ -1,0 +1,205 @@
+"""Exercises as declarations: questions for numbers and words, and tasks to write a function.
+
+What is asked for by number or word is judged by data alone: which answers are right, which
+mistakes lead to which answers, what to say of each. A task says how a mistake computes.
+"""
+
+import inspect
+import math
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+
+import numpy as np
+
+from course.checks.answers import as_number, called, given, number, one_of
+from course.checks.verdict import Answered, check, right, shown, unanswered, wrong
+
+# Sets of numbers: tuples of closed intervals, joined by `+`.
+
+
+def near(*values, rel=1e-3, tol=1e-9):
+    """Give the numbers near one of the values, by a relative tolerance or an absolute one."""
+    margins = [max(rel * abs(value), tol) for value in values]
+    return tuple((value - margin, value + margin) for value, margin in zip(values, margins))
+
+
+def above(value):
+    """Give the numbers greater than the value."""
+    return ((math.nextafter(value, math.inf), math.inf),)
+
+
+def below(value):
+    """Give the numbers less than the value."""
+    return ((-math.inf, math.nextafter(value, -math.inf)),)
+
+
+INFINITE = ((math.inf, math.inf), (-math.inf, -math.inf))
+
+
+def holds(numbers, value):
+    """Tell whether a value is in a set of numbers."""
+    return any(low <= value <= high for low, high in numbers)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number to answer with, by the name of its variable.
+
+    In a sentence, `{value:g}` stands for the learner's number.
+    """
+
+    name: str
+    right: tuple
+    mistakes: tuple  # (set of numbers, zh, en), of which the first that holds the number is told
+    otherwise: tuple  # (zh, en)
+
+    def take(self, answer):
+        """Take the learner's number."""
+        return number(**{self.name: answer})
+
+    def told(self, value):
+        """Give the hint for a value as (zh, en), or None if it is right."""
+        if holds(self.right, value):
+            return None
+        for numbers, *hint in self.mistakes:
+            if holds(numbers, value):
+                return hint
+        return self.otherwise
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A word to answer with, by the name of its variable."""
+
+    name: str
+    words: tuple
+    mistakes: dict  # {word: (zh, en)}; the word that is not in it is right
+
+    def take(self, answer):
+        """Take the learner's word."""
+        return one_of(self.words, **{self.name: answer})
+
+    def told(self, value):
+        """Give the hint for a word as (zh, en), or None if it is right."""
+        return self.mistakes.get(value)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A question for numbers and words; hints come in the order of the fields."""
+
+    fields: tuple
+    right: tuple  # (zh, en)
+    together: tuple = ()  # mistakes in all fields at once: (set of numbers for each, zh, en)
+
+    def find(self, *answers):
+        """Give the verdict on the learner's answers, one for each field."""
+        given(**{field.name: answer for field, answer in zip(self.fields, answers)})
+        values = [field.take(answer) for field, answer in zip(self.fields, answers)]
+        for *sets, zh, en in self.together:
+            if all(holds(numbers, value) for numbers, value in zip(sets, values)):
+                return wrong(zh, en)
+        for field, value in zip(self.fields, values):
+            if hint := field.told(value):
+                return wrong(*(sentence.format(value=value) for sentence in hint))
+        return right(*self.right)
+
+
+def question(doc, *fields, right, together=()):
+    """Make the check of a `Question`."""
+    declared = Question(fields, right, together)
+
+    def find(*answers):
+        return declared.find(*answers)
+
+    find.__doc__ = doc
+    checked = check(find)
+    checked.declared = declared
+    return checked
+
+
+def a_number(value, case):
+    """Take a number that a learner's function returned; None if it is none."""
+    return as_number(value)
+
+
+def _alike(values, others):
+    return all(np.allclose(a, b, rtol=1e-3, atol=1e-9) for a, b in zip(values, others))
+
+
+@dataclass(frozen=True)
+class Task:
+    """A function to write: called with each case's arguments, it is to return what `expected` does.
+
+    A mistake is named if its own function returns, in each case, what the learner's does. In
+    the sentence for all else, the names are those of `expected`'s parameters and of `facts`, in
+    the first case that differs, `value` what the learner's function returned and `expected` what
+    it should have.
+    """
+
+    cases: Callable  # of a generator of random numbers: the arguments of each call, a tuple each
+    expected: Callable
+    mistakes: dict  # {name: (function, zh, en)}; the first that fits is told
+    otherwise: tuple  # (zh, en)
+    right: tuple  # (zh, en)
+    _: KW_ONLY
+    take: Callable = a_number  # of a returned value and its case: an array to compare, or None
+    facts: Callable = lambda *case: {}  # what `otherwise` tells of a case
+    also: Callable = lambda function, case: None  # raises what is wrong if all numbers are right
+
+    def find(self, function):
+        """Give the verdict on a learner's function."""
+        seed = np.random.default_rng().integers(2**32)
+
+        def cases():  # made anew, since the learner's function may change its arguments
+            return list(self.cases(np.random.default_rng(seed)))
+
+        arguments = cases()
+        returned = called(lambda: [function(*case) for case in arguments], function)
+        if all(value is None for value in returned):
+            return unanswered(
+                "你的函数还没有返回任何值。", "your function does not return anything yet."
+            )
+        values = [self._taken(value, case) for value, case in zip(returned, cases())]
+
+        def made(by):
+            return [by(*case) for case in cases()]
+
+        expected = made(self.expected)
+        if _alike(values, expected):
+            self.also(function, cases()[0])
+            return right(*self.right)
+        for name, (by, zh, en) in self.mistakes.items():
+            if _alike(values, made(by)):
+                return wrong(zh, en, name)
+        for case, value, wanted in zip(cases(), values, expected):
+            if not _alike([value], [wanted]):
+                names = inspect.signature(self.expected).bind(*case).arguments
+                facts = names | self.facts(*case) | {"value": value, "expected": wanted}
+                return wrong(*(sentence.format(**facts) for sentence in self.otherwise))
+        raise AssertionError("the cases were not alike a moment ago")
+
+    def _taken(self, value, case):
+        taken = self.take(value, case)
+        if taken is None:
+            raise Answered(
+                wrong(
+                    f"你的函数返回了 {shown(value)}，不是这道题要求的那类值。",
+                    f"your function returned {shown(value)}, which is not the kind of value "
+                    "asked for.",
+                )
+            )
+        return taken
+
+
+def task(doc, *declared, **options):
+    """Make the check of a `Task`."""
+    asked = Task(*declared, **options)
+
+    def find(function):
+        return asked.find(function)
+
+    find.__doc__ = doc
+    checked = check(find)
+    checked.declared = asked
+    return checked
