@@ -20,9 +20,16 @@ def install(session, requirements):
 
 @nox.session(python=PYTHON)
 def lab(session):
-    """Open the chapter in JupyterLab; what follows -- goes to JupyterLab."""
+    """Open your copy of the chapter in JupyterLab; after --, another notebook, arguments for it."""
     install(session, "requirements.txt")
     session.run("python", "tools/lab.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def restart(session):
+    """Start over: `-- NAME` a notebook, `-- NAME EXERCISE` an exercise, `-- all` everything."""
+    install(session, "requirements.txt")
+    session.run("python", "tools/copies.py", *session.posargs)
 
 
 @nox.session(python=PYTHON)

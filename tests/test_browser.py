@@ -171,7 +171,7 @@ def open_images(page):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_chapter_runs_in_jupyterlab(page, course, language):
-    path = course / f"notebooks/{language}/momentum-scratch.ipynb"
+    path = course / f"my/{language}/momentum-scratch.ipynb"
     run_all(page, language)
 
     def saved():
