@@ -11,17 +11,18 @@ import sys
 
 import nbformat
 import pytest
-from common import ROOT, read
+from common import ROOT, notebooks, read
 
+from course.language import WrongFolderError, language
 from tools import build, copies
 
 CHAPTER, OTHER = "momentum-scratch", "gd-sgd-scratch"
 
 
-def make(tmp_path, monkeypatch, *notebooks):
+def make(tmp_path, monkeypatch, *patterns):
     """Make a copy of the course, which tools/copies.py takes for its own, and the copies."""
     for name in ("data", "en", "zh"):
-        for pattern in notebooks if name != "data" else ("*",):
+        for pattern in patterns if name != "data" else ("*",):
             for path in (ROOT / "notebooks" / name).glob(pattern):
                 folder = tmp_path / "notebooks" / name
                 folder.mkdir(parents=True, exist_ok=True)
@@ -96,10 +97,10 @@ def both(course):
 
 def test_the_copies_are_the_course_and_the_course_is_untouched(whole_course):
     course = whole_course
-    for language in ("en", "zh"):
-        for path in (course / "notebooks" / language).glob("*.ipynb"):
+    for edition in ("en", "zh"):
+        for path in (course / "notebooks" / edition).glob("*.ipynb"):
             assert path.read_bytes() == (ROOT / path.relative_to(course)).read_bytes()
-            copy, original = read(course / "my" / language / path.name), read(path)
+            copy, original = read(course / "my" / edition / path.name), read(path)
             del copy.metadata[copies.RECORD]
             assert copy == original
     before = contents(course)
@@ -465,6 +466,10 @@ def test_an_exercise_starts_over_by_number_or_id(course, capsys):
     assert f"kept as my/en/{old.name}" in capsys.readouterr().out
     copies.main([f"my/en/{CHAPTER}.ipynb", "final-velocity"])
     assert sources(copy) == now | {"final-velocity": sources(original)["final-velocity"]}
+    change(copy, lambda notebook, cells: notebook.cells.remove(cells["my-momentum"]))
+    copies.main([CHAPTER, "my-momentum"])
+    names = list(sources(copy))
+    assert names[names.index("my-momentum") - 1] == "my-momentum-text"
     with pytest.raises(copies.CopyError, match=r"no exercise 9. It has: 1 \(smaller-momentum\)"):
         copies.main([CHAPTER, "9"])
 
@@ -508,3 +513,37 @@ def test_a_notebook_is_found_by_what_a_learner_calls_it(word, found):
 def test_another_name_is_answered_with_a_sentence(word):
     with pytest.raises(copies.CopyError, match="There is no notebook"):
         copies.find(word)
+
+
+# How to begin
+
+
+def test_every_chapter_says_how_long_it_takes_and_how_to_run_it():
+    for path in notebooks("zh", "en"):
+        first, *cells = read(path).cells
+        codes = [cell for cell in cells if cell.cell_type == "code"]
+        said = re.search(
+            r"\n\nAbout (\d+) minutes · (\d+) exercises · Shift\+Enter runs a cell$"
+            r"|\n\n约 (\d+) 分钟 · (\d+) 道练习 · 按 Shift\+Enter 运行单元格$",
+            first.source,
+        )
+        assert bool(said) == bool(codes)
+        if said:
+            minutes, exercises = map(int, filter(None, said.groups()))
+            assert 10 <= minutes <= 40
+            assert exercises == sum("exercise" in c.metadata.get("tags", ()) for c in codes)
+
+
+def test_a_kernel_in_the_repositorys_root_is_told_where_to_start(monkeypatch):
+    """Some editors start it there: relative paths would lead nowhere, and Chinese be answered in English."""
+    monkeypatch.chdir(ROOT)
+    assert language() == "en"
+    monkeypatch.setitem(sys.modules, "ipykernel.kernelapp", None)
+    with pytest.raises(
+        WrongFolderError, match=r"(?s)Let it start in the notebook's.*请让内核"
+    ) as error:
+        language()
+    assert error.value._render_traceback_() == [str(error.value)]
+    for folder in ("zh", "zh-solutions", "en", "en-solutions"):
+        monkeypatch.chdir(ROOT / "notebooks" / folder)
+        assert language() == folder[:2]

@@ -9,7 +9,6 @@ over, or one exercise, by its number or its cell's id; `all` for NAME is every n
 """
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
@@ -231,6 +230,8 @@ def brought_up_to_date(course, copy):
 @contextlib.contextmanager
 def alone(edition):
     """Let nobody else change the copies meanwhile; say in a sentence what cannot be written."""
+    import fcntl  # Windows has none, and hears of it from the doctor
+
     try:
         MY.mkdir(exist_ok=True)
         folder = os.open(MY, os.O_RDONLY)
@@ -379,6 +380,11 @@ def restart(edition, name, exercise=None):
                     say(edition, "no exercise", name=name, exercise=exercise, known=known)
                 )
             cells = [starter if c.get("id") == starter["id"] else c for c in notebook["cells"]]
+            if starter not in cells:  # the learner has deleted it
+                order = [cell["id"] for cell in course["cells"]]
+                above = order[: order.index(starter["id"])]
+                places = [place for place, c in enumerate(cells) if c.get("id") in above]
+                cells.insert(max(places, default=-1) + 1, starter)
             new = notebook | {"cells": cells}
         if fingerprints(new) == fingerprints(notebook):
             return None

@@ -54,9 +54,16 @@ if __name__ == "__main__":
     problem = doctor.problem()
     if problem:
         sys.exit(problem)
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
     # Apart from other JupyterLabs of the user, whose open tabs would come up here.
-    workspaces = Path(sys.prefix, "share/jupyter/lab/workspaces")
-    os.environ.setdefault("JUPYTERLAB_WORKSPACES_DIR", str(workspaces))
+    workspaces = os.environ.setdefault(
+        "JUPYTERLAB_WORKSPACES_DIR", str(Path(sys.prefix, "share/jupyter/lab/workspaces"))
+    )
+    if not any(Path(workspaces).glob("*.jupyterlab-workspace")):
+        # The first time, the notebook's contents are at the side, not the files.
+        first = (ROOT / "tools/settings/workspace.json").read_text()
+        WorkspacesManager(workspaces).save("default", first)
     try:
         arguments = command(sys.argv[1:])
     except copies.CopyError as error:
