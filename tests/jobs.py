@@ -27,7 +27,10 @@ def mark():
 
 
 def left(mark):
-    """Give the ids of the processes with this mark, but for our own."""
+    """Give the ids of the processes with this mark, but for our own.
+
+    One that has just been started may not be among them yet: its variables come a moment later.
+    """
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -266,12 +266,12 @@ def test_nothing_is_left_when_the_launcher_is_ended(number, code, said, script):
     """Even if the shell that starts it has SIGINT ignored, as for a background job."""
     marked = mark()
     # A script may start processes of its own: they go too.
-    child = "subprocess.Popen([sys.executable, '-c', 'input()'])"
+    child = "subprocess.Popen(['sleep', '3600'])"
     path = script(child, *FOR_EVER)
     ignoring = ("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
     launcher = command("--workers", 1, path, before=ignoring)
     assert launcher.stdout.readline().endswith("started\n")
-    assert len(left(marked)) == 5
+    wait_until(lambda: len(left(marked)) == 5)
     assert not any(ignores(pid, signal.SIGINT) for pid in left(marked))
     launcher.send_signal(number)
     assert outcome(launcher)[::2] == (code, said)
@@ -282,13 +282,13 @@ def test_nothing_is_left_when_a_kernel_is_interrupted_or_restarted(script):
     marked = mark()
     manager, client = start_new_kernel(startup_timeout=LIMIT, kernel_name="python3")
     try:
-        (kernel,) = left(marked)
+        kernel = manager.provisioner.pid
         client.execute(f"import sys; sys.path.insert(0, {str(ROOT)!r})\nfrom course import cluster")
         for end in (manager.interrupt_kernel, lambda: manager.restart_kernel(now=True)):
             cell = client.execute(f"cluster.run({str(script(*FOR_EVER))!r}, workers=1)")
             while "started" not in client.get_iopub_msg(timeout=LIMIT)["content"].get("text", ""):
                 pass
-            assert len(left(marked)) == 4
+            wait_until(lambda: len(left(marked)) == 4)
             end()
             if end == manager.interrupt_kernel:
                 reply = client._recv_reply(cell, timeout=LIMIT)["content"]
