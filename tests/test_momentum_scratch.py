@@ -109,7 +109,7 @@ CELLS = [
             ".backward()",
             "sgd_momentum(",
             "utils.set_fig_size(mpl)",
-            "def optimize(batch_size, lr, mom, num_epochs, log_interval):",
+            "def optimize(batch_size, lr, mom, num_epochs, log_interval, data=None):",
             "lr *= 0.1",
             ".3e",
         ],
@@ -152,7 +152,7 @@ def test_the_cells_stand_in_the_specifications_order(edition):
 
 @every_edition
 def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
-    """Exercise 1 has a text and sliders after it; exercise 4 then replaces the data."""
+    """Exercise 1 has a text and sliders after it."""
     _, exercises = specified(edition)
     assert [kind(cell) for cell in exercises] == ["code", *["text", "code"] * 4]
     assert exercises.pop(1).id.startswith("sliders-text")
@@ -160,7 +160,7 @@ def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
     tag = "solution" if edition.endswith("-solutions") else "exercise"
     assert [cell.metadata.tags for cell in exercises if kind(cell) == "code"] == [[tag]] * 4
     checks = (
-        "smaller_momentum(prediction)",
+        "smaller_momentum(prediction, build_up)",
         "sgd_momentum(my_momentum)",
         "final_velocity(answer)",
         "scaled_feature(best_plain, best_momentum)",
@@ -230,11 +230,14 @@ def test_the_answers_to_the_last_exercise(chapter):
     """On the data with the second feature scaled, at the same learning rate and each at its best."""
     (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]
     exec(cell.source, chapter)
-    X = np.column_stack([chapter["X"].asnumpy(), np.ones(1000)])
+    X = np.column_stack([chapter["X_scaled"].asnumpy(), np.ones(1000)])
     assert 80 < np.linalg.cond(X.T @ X) < 130
     rates = (0.1, 0.2, 0.4, 0.8, 1.6)
     plain, momentum = (
-        {lr: drawn(chapter, lr=lr, mom=mom, num_epochs=2)[1][-1] for lr in rates}
+        {
+            lr: drawn(chapter, lr=lr, mom=mom, num_epochs=2, data=chapter["scaled"])[1][-1]
+            for lr in rates
+        }
         for mom in (0, 0.9)
     )
     assert min(plain, key=plain.get) == 1.6
@@ -257,13 +260,15 @@ def test_the_answers_to_the_last_exercise(chapter):
     ],
 )
 def test_the_sliders_train_as_the_chapter_does(chapter, scaled, lr, mom, batch_size, num_epochs):
-    if scaled:
-        (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]
-        exec(cell.source, chapter)
+    (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]
+    exec(cell.source, chapter)
+    data = chapter["scaled"] if scaled else (chapter["X"], chapter["y"])
     settings = {"lr": lr, "mom": mom, "batch_size": batch_size, "num_epochs": num_epochs}
-    widget = play.training(chapter["X"], chapter["y"], chapter["init_params"], **settings)
+    widget = play.training(*data, chapter["init_params"], **settings)
     losses = np.frombuffer(widget.answer["losses"], "float32")
-    x, expected = drawn(chapter, log_interval=1, **settings)  # recorded after every update
+    x, expected = drawn(
+        chapter, log_interval=1, data=data, **settings
+    )  # recorded after every update
     finite = np.array(expected) < 1e30
     assert finite.all() or lr == 3
     assert finite.sum() > 20 or batch_size >= 300

@@ -1,14 +1,18 @@
 """What nbval does not look at: images, links, alt text, what the two languages share."""
 
 import base64
+import random
 import re
+import symtable
 
 import nbformat
 import pytest
 from common import EDITIONS, ROOT, name_of, notebooks, read
+from nbclient import NotebookClient
 from PIL import Image
 
 from course.checks.verdict import OPENINGS
+from tools.sources import without_magics
 
 BUILT = notebooks(*EDITIONS)
 every_notebook = pytest.mark.parametrize("path", BUILT, ids=name_of)
@@ -85,14 +89,14 @@ def test_cells_exempt_from_comparison_are_those_listed():
 
 
 @every_notebook
-def test_a_starter_does_not_pass_its_check_and_a_solution_does(path):
+def test_a_starter_says_that_it_is_the_learners_turn_and_a_solution_passes(path):
     language = path.parent.name[:2]
-    kinds = {"exercise": ("wrong", "unanswered"), "solution": ("right",)}
+    kinds = {"exercise": "unanswered", "solution": "right"}
     for cell in codes(read(path)):
         for tag in set(cell.metadata.get("tags", ())) & set(kinds):
-            printed = "".join(output.get("text", "") for output in cell.outputs).splitlines()
-            openings = tuple(OPENINGS[kind][language] for kind in kinds[tag])
-            assert printed[-1].startswith(openings), cell.id
+            verdict = cell.outputs[-1].data
+            assert verdict["text/plain"].startswith(OPENINGS[kinds[tag]][language]), cell.id
+            assert OPENINGS[kinds[tag]][language].strip() in verdict["text/html"], cell.id
 
 
 LINK = re.compile(r"(!?)\[([^\]]*)\]\(([^)\s]*)\)")
@@ -105,6 +109,46 @@ def test_links_and_images_resolve_and_images_have_alt_text(path):
             assert label, f"{cell.id}: no text for {target}"
             if image or "://" not in target:
                 assert (path.parent / target).is_file(), f"{cell.id}: {target}"
+
+
+def names(code):
+    """Give the names that a cell's code binds, and those that it or its functions take from outside."""
+    table = symtable.symtable(without_magics(code), "cell", "exec")
+    bound = {one.get_name() for one in table.get_symbols() if one.is_assigned()}
+    tables, used = [table], set()
+    for one in tables:
+        tables += one.get_children()
+        used |= {
+            symbol.get_name()
+            for symbol in one.get_symbols()
+            if symbol.is_referenced() and (one is table or symbol.is_global())
+        }
+    return bound, used - bound
+
+
+@pytest.mark.parametrize("path", notebooks("en", "en-solutions"), ids=name_of)
+def test_an_exercise_leaves_alone_what_other_cells_use(path):
+    """So that after Run All, and in any order, each gets the verdict of a fresh kernel."""
+    cells = {cell.id: (cell, *names(cell.source)) for cell in codes(read(path))}
+    for one, (cell, bound, _) in cells.items():
+        if {"exercise", "solution"} & set(cell.metadata.get("tags", ())):
+            for other, (_, _, used) in cells.items():
+                assert not bound & used or one == other, f"{one} changes what {other} uses"
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("path", notebooks("en"), ids=lambda path: path.stem)
+def test_after_run_all_each_exercise_passes_in_any_order(path):
+    notebook = read(path)
+    solutions = codes(read(ROOT / "notebooks/en-solutions" / path.name))
+    solutions = [cell for cell in solutions if "solution" in cell.metadata.get("tags", ())]
+    random.Random(path.stem).shuffle(solutions)
+    notebook.cells += solutions
+    for cell in solutions:
+        cell.id += "-again"
+    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
+    for cell in solutions:
+        assert cell.outputs[-1].data["text/plain"].startswith("Right: "), cell.id
 
 
 @every_notebook

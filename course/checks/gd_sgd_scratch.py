@@ -1,10 +1,11 @@
 """The checks of `gd-sgd-scratch`."""
 
 import numpy as np
+from mxnet import nd
 
 from course.checks import update_rule
-from course.checks.answers import number
-from course.checks.questions import Number, near, question
+from course.checks.answers import number, written
+from course.checks.questions import Number, about, near, question
 from course.checks.verdict import check, right, wrong
 
 stability_limit = question(
@@ -14,19 +15,19 @@ stability_limit = question(
         right=near(0.5),
         mistakes=(
             (
-                near(1),
+                about(1),
                 "那是 f(x) = x² 的界限；现在导数是 4x，每次更新把 x 乘以几？",
                 "that is the limit for f(x) = x²; now the derivative is 4x. "
                 "By what does each update multiply x?",
             ),
             (
-                near(0.25),
+                about(0.25),
                 "这时一步就到了最小值点；再大一些会越过它，但还不会发散。",
                 "with that rate one step reaches the minimum; a larger one overshoots, "
                 "but does not diverge yet.",
             ),
             (
-                near(2),
+                about(2),
                 "正文里的界限是 1，而现在的函数弯曲得更厉害，界限应当更小。",
                 "the limit in the text is 1, and this function curves more, so its limit is smaller.",
             ),
@@ -47,7 +48,7 @@ stability_limit = question(
 @check
 def sgd(update):
     """Check a learner's ``update(params, lr, batch_size)``."""
-    return update_rule.diagnose(update, update_rule.SGD)
+    return update_rule.diagnose(written(update), update_rule.SGD)
 
 
 @check
@@ -62,6 +63,11 @@ def largest_learning_rate(answer, X):
         of ones for the bias.
     """
     value = number(answer=answer)
+    if not (isinstance(X, nd.NDArray) and X.ndim == 2):
+        return wrong(
+            "X 应当是这份数据的特征；重新运行生成数据的单元格。",
+            "X should be the features of the data; run the cell that makes them again.",
+        )
     features = np.column_stack([X.asnumpy(), np.ones(len(X))]).astype("float64")
     limit = 2 / np.linalg.eigvalsh(features.T @ features / len(X)).max()
     if value <= 0:

@@ -2,8 +2,8 @@
 
 from course.checks import update_rule
 from course.checks.answers import called, one_of
-from course.checks.questions import Number, near, question
-from course.checks.verdict import attempt, check, right, wrong
+from course.checks.questions import Number, about, near, question
+from course.checks.verdict import attempt, check, right, unanswered, wrong
 
 
 def _healthy(params, vs, lr, mom, batch_size):
@@ -96,6 +96,15 @@ BUGS = {
         "η times the gradient. What does it subtract here?",
     ),
 }
+WORDS = {
+    "sign": ("正负号",),
+    "batch size": ("batch_size", "batchsize", "批量大小"),
+    "outside": ("外面", "外边"),
+    "overwritten": ("overwrite", "覆盖"),
+    "rebound": ("rebind", "重新赋值"),
+    "shared": ("share", "共用"),
+    "nesterov": (),
+}
 PATIENTS = {
     1: "batch size",
     2: "rebound",
@@ -114,17 +123,17 @@ forgotten_batch_size = question(
         right=near(1),
         mistakes=(
             (
-                near(0.01),
+                about(0.01),
                 "方向反了：梯度是 10 个样本的和，没有除以 10，步子就大了。",
                 "the other way round: the gradient is a sum over 10 examples; undivided, it is larger.",
             ),
             (
-                near(0.1),
+                about(0.1),
                 "那是除过以后的学习率；不除，梯度就是 10 个样本的和，而不是平均。",
                 "that is the rate with the division; without it the gradient is a sum over 10 examples.",
             ),
             (
-                near(10),
+                about(10),
                 "那是倍数；学习率本来是 0.1。",
                 "that is the factor; the learning rate was 0.1.",
             ),
@@ -146,7 +155,9 @@ forgotten_batch_size = question(
 @check
 def patient(number, bug, update):
     """Check the diagnosis of a patient, 1 to 7, and whether its update is mended."""
-    word = one_of(tuple(BUGS), bug=bug)
+    if number not in list(PATIENTS):
+        return wrong("病人的编号是 1 到 7。", "the patients' numbers are 1 to 7.")
+    word = one_of(WORDS, bug=bug)
     if word != PATIENTS[number]:
         _, zh, en = BUGS[word]
         return wrong(f"不是这种病：{zh}", f"it is not that: {en}")
@@ -160,6 +171,10 @@ def patient(number, bug, update):
         f"病因说对了，函数还没有治好：{found.zh}",
         f"the cause is right, the function is not cured yet: {found.en}",
     )
+
+
+# By its one update of one parameter, from zero velocity, at batch size 1.
+MISSED_BY_THE_STARTER = set(BUGS) - {"sign", "nesterov"}
 
 
 @check
@@ -188,6 +203,11 @@ def is_healthy(test):
         # An exception, for instance of shapes that do not fit, has caught the bug too.
         if fault is None and verdict:
             missed.append(word)
+    if set(missed) == MISSED_BY_THE_STARTER:
+        return unanswered(
+            f"这个测试还漏掉这些病：{'、'.join(missed)}。想一想，什么情形下它们才与健康的不同？",
+            f"these still slip through: {', '.join(missed)}. When do they differ from the healthy one?",
+        )
     if missed:
         return wrong(
             f"这些病漏掉了：{'、'.join(missed)}。想一想，什么情形下它们才与健康的不同？",

@@ -3,7 +3,7 @@
 import numpy as np
 from mxnet import nd
 
-from course.checks.questions import Number, near, question, task
+from course.checks.questions import Number, about, near, question, task
 from course.checks.verdict import Answered, wrong
 
 received_bytes = question(
@@ -13,40 +13,64 @@ received_bytes = question(
         right=near(8e6),
         mistakes=(
             (
-                near(2e6),
+                about(2e6),
                 "received 是数的个数；每个数占 4 字节。",
                 "received is the number of numbers; each takes 4 bytes.",
             ),
             (
-                near(4e6),
+                about(4e6),
                 "received 是一个工作进程推出的字节数；一共有 6 个工作进程，由 3 个服务器分担。",
                 "received is what one worker pushes; there are 6 of them, and 3 servers share it.",
             ),
             (
-                near(6e6),
-                "received 不对：每个数占几字节？由几个服务器分担？",
-                "received is not right. How many bytes does a number take, and how many servers "
-                "share them?",
+                about(6e6),
+                "received 是 6 个工作进程推出的数的总个数；每个数占几字节？由几个服务器分担？",
+                "received is how many numbers 6 workers push. How many bytes does a number take, and how "
+                "many servers share them?",
             ),
             (
-                near(16e6),
-                "received 把发出的也算了进去；只问收到的。",
-                "received counts what the server sends as well; only receiving is asked for.",
+                about(16e6),
+                "received 是应有的 2 倍：那是收到的与发出的之和，或者每个数占 8 字节时收到的；"
+                "这里的数是 float32，占 4 字节，只问收到的。",
+                "received is twice what it should be: what a server receives and sends together, or what "
+                "it would receive if a number took 8 bytes. These are float32, 4 bytes each, and only "
+                "receiving is asked for.",
             ),
             (
-                near(24e6),
+                about(8),
+                "received 要以字节为单位；8 是以 MB 为单位的。",
+                "received should be in bytes; 8 is the number of megabytes.",
+            ),
+            (
+                about(8e3),
+                "received 要以字节为单位；8000 是以 kB 为单位的。",
+                "received should be in bytes; 8,000 is the number of kilobytes.",
+            ),
+            (
+                about(64e6),
+                "received 要以字节为单位；那是比特数。",
+                "received should be in bytes; that is the number of bits.",
+            ),
+            (
+                about(32e6),
+                "received 是应有的 4 倍：每个数占 4 字节，而不是 8 字节；也只问收到的，不算发出的。",
+                "received is four times what it should be. A number takes 4 bytes, not 8, and only "
+                "receiving is asked for.",
+            ),
+            (
+                about(24e6),
                 "received 是所有服务器合起来收到的；它们平均分担。",
                 "received is what all servers receive together; each has its share.",
             ),
             (
-                near(48e6),
-                "received 是来回的总和；只问一个服务器收到的。",
+                about(48e6),
+                "received 是所有服务器收发的总和；只问一个服务器收到的。",
                 "received is all that moves, both ways; what one server receives is asked for.",
             ),
             (
-                near(72e6),
-                "received 乘了服务器的个数；它们是分担，要除。",
-                "received was multiplied by the number of servers; they share it, so divide.",
+                about(72e6),
+                "received 是 4PW 乘以服务器的个数；它们是分担，要除。",
+                "received is 4PW times the number of servers; they share it, so divide.",
             ),
         ),
         otherwise=(
@@ -59,7 +83,7 @@ received_bytes = question(
         right=near(1),
         mistakes=(
             (
-                near(2),
+                about(2),
                 "factor 不对：梯度的个数等于参数的个数，与小批量里有几个样本有关吗？",
                 "factor is not right. There are as many gradients as parameters; does the number of examples "
                 "in the minibatch matter?",
@@ -79,10 +103,11 @@ received_bytes = question(
 
 
 def _grads_of_workers(rng):
-    """Give the gradients of 3 workers, then of 2: two parameters, as in the chapter."""
+    """Give the gradients of some workers: of two parameters, as in the chapter, then of others."""
+    two, one, three = ((2, 1), (1,)), ((4,),), ((3,), (1, 1), (2, 2))
     return [
-        ([[nd.array(rng.normal(size=shape)) for shape in ((2, 1), (1,))] for _ in range(workers)],)
-        for workers in (3, 2)
+        ([[nd.array(rng.normal(size=shape)) for shape in shapes] for _ in range(workers)],)
+        for workers, shapes in ((3, two), (2, two), (1, two), (4, one), (2, three))
     ]
 
 
@@ -103,13 +128,15 @@ def _gradients(value, case):
     if not all(isinstance(one, nd.NDArray) for one in value):
         return None
     (grads_of_workers,) = case
-    if len(value) != 2:
+    params = len(grads_of_workers[0])
+    if len(value) != params:
+        workers = f"{len(grads_of_workers)} worker{'s' * (len(grads_of_workers) > 1)}"
         raise Answered(
             wrong(
-                f"有 2 个参数，你的列表里却有 {len(value)} 个数组。"
-                f"这里有 {len(grads_of_workers)} 个工作进程：对每个参数，把各个工作进程的梯度加起来。",
-                f"there are 2 parameters, but your list holds {len(value)} arrays. Here are "
-                f"{len(grads_of_workers)} workers: for each parameter, add up the gradients of all workers.",
+                f"{len(grads_of_workers)} 个工作进程、{params} 个参数时，你的列表里有 {len(value)} 个数组。"
+                "要对每个参数，把各个工作进程的梯度加起来。",
+                f"with {workers} and {params} parameter{'s' * (params > 1)}, your list holds {len(value)} "
+                f"array{'s' * (len(value) != 1)}. For each parameter, add up the gradients of all workers.",
             )
         )
     for place, (one, wanted) in enumerate(zip(value, grads_of_workers[0])):
@@ -164,12 +191,12 @@ implicit_momentum = question(
         right=near(0.9),
         mistakes=(
             (
-                near(9),
+                about(9),
                 "这是平均滞后；动量参数在 0 与 1 之间。",
                 "that is the mean staleness; a momentum parameter lies between 0 and 1.",
             ),
             (
-                near(0.1),
+                about(0.1),
                 "这是新梯度的权重 1/W；旧的速度保留多少？",
                 "that is 1/W, the weight of a new gradient. What share of the old velocity is kept?",
             ),

@@ -3,7 +3,7 @@
 import numpy as np
 from mxnet import autograd, gluon, nd
 
-from course.checks.questions import Number, near, question, task
+from course.checks.questions import Number, about, near, question, task
 from course.checks.verdict import Answered, attempt, wrong
 
 multiplications = question(
@@ -13,18 +13,18 @@ multiplications = question(
         right=near(2000),
         mistakes=(
             (
-                near(1000),
+                about(1000),
                 "from_data 只算了一个乘积；误差算好之后，还要左乘 Xᵀ。",
                 "from_data counts one of the two products; once the errors are known, "
                 "they are multiplied by Xᵀ.",
             ),
             (
-                near(20),
+                about(20),
                 "from_data 是每个特征的次数；一共有 100 个特征。",
                 "from_data counts one feature; there are 100.",
             ),
             (
-                near(200),
+                about(200),
                 "from_data 是每个样本的次数；小批量里有 10 个样本。",
                 "from_data counts one example; the minibatch holds 10.",
             ),
@@ -55,10 +55,10 @@ multiplications = question(
 
 
 def _minibatches(rng):
-    """Give arguments of a gradient: two numbers of features and of examples."""
+    """Give arguments of a gradient, for several numbers of examples and of features."""
     return [
         (nd, *(nd.array(rng.normal(size=shape)) for shape in ((size, d), (size, 1), (d, 1), (1,))))
-        for size, d in ((6, 3), (9, 2))
+        for size, d in ((6, 3), (9, 2), (1, 2), (4, 1))
     ]
 
 
@@ -179,22 +179,22 @@ backward_operators = question(
         right=near(6),
         mistakes=(
             (
-                near(5),
+                about(5),
                 "这是前向计算的算子数。",
                 "that is the number for the forward pass.",
             ),
             (
-                near(11),
+                about(11),
                 "这是前向与反向合起来的算子数，要的是差。",
                 "that is forward and backward together; the difference is asked for.",
             ),
             (
-                near(8),
+                about(8),
                 "attach_grad 也用算子，把它放到函数外面去。",
                 "attach_grad takes operators too; move it out of the function.",
             ),
             (
-                near(1),
+                about(1),
                 "这是调用次数之差；算子数是 count_operators 返回的第二个数。",
                 "that is the difference in calls from Python; the operators are the second number that "
                 "count_operators returns.",

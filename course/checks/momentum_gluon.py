@@ -1,7 +1,8 @@
 """The checks of `momentum-gluon`."""
 
 from course.checks import update_rule
-from course.checks.questions import Number, near, question
+from course.checks.answers import written
+from course.checks.questions import Number, about, near, question
 from course.checks.verdict import check
 
 step_after_decay = question(
@@ -11,12 +12,12 @@ step_after_decay = question(
         right=near(2.05),
         mistakes=(
             (
-                near(2.5),
+                about(2.5),
                 "inside_step 是衰减之前的步子；新的 η 已经用在最新的梯度上。",
                 "inside_step is the step before the decay; the newest gradient has the new η already.",
             ),
             (
-                near(0.25),
+                about(0.25),
                 "inside_step 不会一下子变得这么小：速度里还是旧的步子，只乘了一次 γ。",
                 "inside_step does not shrink that much at once: the velocity holds the old steps, times γ.",
             ),
@@ -31,12 +32,12 @@ step_after_decay = question(
         right=near(0.25),
         mistakes=(
             (
-                near(2.5),
+                about(2.5),
                 "outside_step 是衰减之前的步子；η 在外面，新的 η 乘的是整个速度。",
                 "outside_step is the step before the decay; outside, the new η multiplies the velocity.",
             ),
             (
-                near(0.05),
+                about(0.05),
                 "outside_step 漏了速度：稳定之后，速度是梯度的 1/(1−γ) 倍。",
                 "the velocity is missing from outside_step; once settled, it is 1/(1−γ) times the gradient.",
             ),
@@ -58,38 +59,61 @@ step_after_decay = question(
 @check
 def outside_momentum(update):
     """Check a learner's ``update(params, vs, lr, mom, batch_size)`` with η outside the velocity."""
-    return update_rule.diagnose(update, update_rule.OUTSIDE)
+    return update_rule.diagnose(written(update), update_rule.OUTSIDE)
 
 
 average_learning_rate = question(
-    """Check the learning rate with which the average, γ = 0.9, equals this course's η = 0.05.""",
+    """Check the learning rate with which the average follows this course's form at η = 0.05.
+
+    With γ = 0.9, and a loss that lacks the factor 1/2.
+    """,
     Number(
         "answer",
-        right=near(0.5, rel=0.01),
+        right=near(0.25, rel=0.01),
         mistakes=(
             (
-                near(0.05),
-                "学习率若不变，平均的写法就走得慢：梯度多乘了 1−γ。",
-                "at the same learning rate the average is slower: it multiplies the gradient by 1−γ.",
+                about(0.5),
+                "损失若相同，0.5 就对了；可是 average_path 的损失没有 1/2，它的梯度是几倍？",
+                "0.5 would be right if the losses were the same; average_path's lacks the ½. "
+                "What does that make of its gradient?",
             ),
             (
-                near(0.005),
+                about(1),
+                "average_path 的梯度是 2 倍，所以学习率应当减半，而不是加倍。",
+                "average_path's gradient is twice as large, so its learning rate must be half, not double.",
+            ),
+            (
+                about(0.025),
+                "这只抵消了损失里少了的 1/2；平均的写法里，梯度还多乘了 1−γ。",
+                "that makes up for the missing ½ of the loss only; the average also multiplies the gradient "
+                "by 1−γ.",
+            ),
+            (
+                about(0.05),
+                "学习率若不变，平均的写法就走得慢：梯度乘的是 2(1−γ) = 0.2。",
+                "at the same learning rate the average is slower: it multiplies the gradient by "
+                "2(1−γ) = 0.2.",
+            ),
+            (
+                about(0.005, 0.0025),
                 "方向反了：梯度已经多乘了 1−γ，学习率应当更大才能补回来。",
                 "the other way round: the gradient is multiplied by 1−γ, so the learning rate must grow.",
             ),
             (
-                near(0.05 / 0.9),
-                "应当除以梯度前面的系数，那不是 γ。",
-                "divide by the factor before the gradient, which is not γ.",
+                about(0.05 / 0.9, 0.05 / 1.8),
+                "除以的应当是 1−γ，而不是 γ。",
+                "divide by 1−γ, not by γ.",
             ),
         ),
         otherwise=(
-            "用 average_path 再试几个学习率，直到最大的差接近 0。",
-            "try other rates with average_path until the largest difference is near 0.",
+            "与 from_scratch 比：进入速度的梯度多乘了什么？要由学习率补回来。也可以用 average_path 试几个。",
+            "compared with from_scratch, what multiplies the gradient that enters the velocity? The "
+            "learning rate must make up for it. You may also try a few with average_path.",
         ),
     ),
     right=(
-        "η/(1−γ) = 0.5：学习率补回了梯度前面的 1−γ。",
-        "η/(1−γ) = 0.5: the learning rate makes up for the factor 1−γ before the gradient.",
+        "0.05/(2(1−γ)) = 0.25：学习率补回了梯度多乘的 1−γ 和损失里少了的 1/2。",
+        "0.05/(2(1−γ)) = 0.25: the learning rate makes up for the factor 1−γ before the gradient "
+        "and for the ½ that the loss lacks.",
     ),
 )

@@ -3,7 +3,7 @@
 import math
 
 from course.checks.answers import number
-from course.checks.questions import Number, near, question, task
+from course.checks.questions import Number, about, question, task
 from course.checks.verdict import check, right, wrong
 
 
@@ -13,31 +13,38 @@ def _stationary_variance(lr, mom, curvature, variance):
 
 
 same_noise = question(
-    """Check the learning rate without momentum that is as noisy as η = 0.004 and γ = 0.98.""",
+    """Check the learning rate without momentum that is as noisy as η = 0.02 and γ = 0.8.""",
     Number(
         "answer",
-        right=near(0.2, rel=0.1),
+        # By the full formula it is 0.0957.
+        right=((0.094, 0.104),),
         mistakes=(
             (
-                near(0.004),
+                about(0.02),
                 "同样的学习率，不用动量时抖动要小得多：旧梯度的噪声也会累加。",
                 "at the same learning rate there is far less jitter without momentum, "
                 "which adds up the noise of old gradients too.",
             ),
             (
-                near(0.004 * 0.02),
+                about(0.02 * 0.2),
                 "方向反了：动量使有效学习率变大，而不是变小。",
                 "the other way round: momentum makes the effective learning rate larger, not smaller.",
             ),
             (
-                near(0.004 / 0.98),
+                about(0.02 / 0.8),
                 "应当除以 1−γ，而不是 γ。",
                 "divide by 1−γ, not by γ.",
             ),
             (
-                near(0.004 * 1.98 / 0.02),
-                "你乘的是“按方差折算的个数”；有效学习率要乘的是权重之和。",
-                "that multiplies by the size by variance; "
+                about(0.02 * 0.8 / 0.2),
+                "那是 η 乘以平均滞后 γ/(1−γ)；有效学习率要乘的是权重之和，连最新的梯度也算在内。",
+                "that is η times the mean age, γ/(1−γ); the effective learning rate takes the sum of the "
+                "weights, the newest gradient's included.",
+            ),
+            (
+                about(0.02 * 1.8 / 0.2),
+                "那是 η 乘以“按方差折算的个数”；有效学习率要乘的是权重之和。",
+                "that is η times the size by variance; "
                 "the effective learning rate takes the sum of the weights.",
             ),
         ),
@@ -48,9 +55,9 @@ same_noise = question(
         ),
     ),
     right=(
-        "有效学习率 η/(1−γ) = 0.2，抖动差不多；按完整的公式，不用动量时大约一成。",
-        "the effective learning rate is η/(1−γ) = 0.2, and the jitter is about the same; "
-        "by the full formula it is about a tenth more without momentum.",
+        "有效学习率 η/(1−γ) = 0.1，抖动差不多；按完整的公式，不用动量时的方差大约多 5%。",
+        "the effective learning rate is η/(1−γ) = 0.1, and the jitter is about the same; "
+        "by the full formula it is about 5% more without momentum.",
     ),
 )
 
@@ -67,11 +74,14 @@ def _size(rounded=math.ceil, mom_used=True, power=1):
 
 smallest_batch = task(
     """Check a learner's ``smallest_batch(lr, mom, curvature, variance, target)``.""",
-    # The quotients are about 30.4 and 3.6, and exactly 12, to tell rounding up from adding 1.
+    # The quotients are about 30.4 and 3.6, exactly 12, to tell rounding up from adding 1, then
+    # about 5.3 without momentum and 0.1.
     cases=lambda rng: [
         (0.05, 0.9, 2, 3, 0.01267),
         (0.2, 0.5, 1, 0.5, 0.0298),
         (1, 0.5, 1, 8, 1),
+        (0.1, 0, 1, 2, 0.02),
+        (0.1, 0.5, 1, 0.02, 0.02),
     ],
     expected=_size(),
     mistakes={

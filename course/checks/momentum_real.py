@@ -5,7 +5,7 @@ import math
 import numpy as np
 from mxnet import nd
 
-from course.checks.questions import Number, near, question, task
+from course.checks.questions import Number, about, near, question, task
 
 untrained_loss = question(
     """Check the cross-entropy of ten equal outputs.""",
@@ -19,28 +19,28 @@ untrained_loss = question(
                 "outputs of 0 do not make a loss of 0. What probabilities does the softmax make of them?",
             ),
             (
-                near(0.1),
+                about(0.1),
                 "这是每一类的概率；损失是它的对数的相反数。",
                 "that is the probability of each class; the loss is minus its logarithm.",
             ),
             (
-                near(0.9),
+                about(0.9),
                 "这是猜错的概率；损失由正确那一类的概率的对数得出。",
                 "that is the probability of a wrong guess; "
                 "the loss comes from the logarithm of the true class's probability.",
             ),
             (
-                near(1),
+                about(1),
                 "用了以 10 为底的对数；交叉熵用自然对数。",
                 "that takes the logarithm to base 10; cross-entropy takes the natural one.",
             ),
             (
-                near(math.log2(10)),
+                about(math.log2(10)),
                 "用了以 2 为底的对数；交叉熵用自然对数。",
                 "that takes the logarithm to base 2; cross-entropy takes the natural one.",
             ),
             (
-                near(-math.log(10)),
+                about(-math.log(10)),
                 "正负号反了：概率的对数是负的，损失取它的相反数。",
                 "wrong sign: the logarithm of a probability is negative, and the loss is minus it.",
             ),
@@ -58,12 +58,17 @@ untrained_loss = question(
 
 
 def _classified(rng):
-    """Give the outputs of a network, the labels and a digit, twice.
+    """Give the outputs of a network, the labels and a digit, several times.
 
     Of n examples, `n_digit` are the digit; of these `n_right` are classified correctly, and
     `n_false` of the others are taken for the digit.
     """
-    for n, digit, n_digit, n_right, n_false in ((40, 3, 8, 6, 4), (30, 7, 10, 3, 1)):
+    for n, digit, n_digit, n_right, n_false in (
+        (40, 3, 8, 6, 4),
+        (30, 7, 10, 3, 1),
+        (12, 0, 3, 0, 2),
+        (1, 9, 1, 1, 0),
+    ):
         truth = np.where(np.arange(n) < n_digit, digit, (digit + 1 + np.arange(n) % 8) % 10)
         said = truth.copy()
         said[n_right:n_digit] = (digit + 9) % 10
@@ -155,18 +160,18 @@ best_lr_heavy = question(
         right=near(0.01),
         mistakes=(
             (
-                near(0.1),
+                about(0.1),
                 "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？看看 tune 给出的损失。",
                 "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99? "
                 "Compare the losses that tune gives.",
             ),
             (
-                near(1),
+                about(1),
                 "太大了：有效学习率是 η/(1−γ) = 100，看看验证损失。",
                 "too large: the effective learning rate is η/(1−γ) = 100. Look at the validation loss.",
             ),
             (
-                near(0.001),
+                about(0.001),
                 "太小了：有效学习率只有 0.1，5 个迭代周期还不够。",
                 "too small: with an effective learning rate of 0.1, 5 epochs are not enough.",
             ),

@@ -1,9 +1,11 @@
 """The checks of `momentum-when`."""
 
+import math
+
 import numpy as np
 from mxnet import nd
 
-from course.checks.questions import Number, above, below, near, question, task
+from course.checks.questions import Number, below, near, question, task
 
 condition_number_factors = question(
     """Check by how much more updates each method needs when κ grows from 100 to 400.""",
@@ -50,13 +52,13 @@ condition_number_factors = question(
 
 
 def _data_sets(rng):
-    """Give features and a momentum parameter, twice.
+    """Give features and a momentum parameter, several times.
 
     The mean of the first feature is far from zero, so that the bias's column matters.
     """
     return [
-        (nd.array(rng.normal((2, 0, 0), (1, 0.5, 0.2), size=(n, 3))), mom)
-        for n, mom in ((50, 0.3), (80, 0.8))
+        (nd.array(rng.normal((2, 0, 0)[:d], (1, 0.5, 0.2)[:d], size=(n, d))), mom)
+        for n, d, mom in ((50, 3, 0.3), (80, 3, 0.8), (20, 2, 0), (10, 1, 0.5))
     ]
 
 
@@ -135,27 +137,27 @@ best_momentum = question(
     """Check the momentum parameter with the fewest updates, second feature times 0.05.""",
     Number(
         "answer",
-        right=((0.7, 0.8),),
+        right=((0.695, 0.814),),  # those on the map that need 44 to 50 updates
         mistakes=(
             (
-                below(0) + near(1) + above(1),
+                (*below(0), (1, math.inf)),
                 "动量参数在 0 与 1 之间。",
                 "a momentum parameter lies between 0 and 1.",
             ),
             (
-                near(0.64, tol=0.03),
+                near(0.64, tol=0.016),
                 "这是乘以 0.1 时的答案；换成 0.05，重做 train_all 和 updates_needed。",
                 "that is the answer for the factor 0.1. With 0.05, run train_all and updates_needed again.",
             ),
             (
-                near(0.82, tol=0.02),
+                ((0.815, 0.83),),
                 "这是 Polyak 公式给出的 γ，长远来看最快；但要降到 0.001 以下，另一个 γ 需要的更新更少。"
                 "用 updates_needed 数一数。",
                 "that is the γ of Polyak's formula, the fastest in the long run; to get below 0.001 "
                 "another γ needs fewer updates. Count them with updates_needed.",
             ),
             (
-                below(0.7),
+                below(0.695),
                 "γ = {value:g} 太小了：曲率小的方向上，速度积累得还不够。",
                 "γ = {value:g} is too small: along the flat direction the velocity does not build up enough.",
             ),

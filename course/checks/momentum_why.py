@@ -3,7 +3,7 @@
 import numpy as np
 
 from course.checks.answers import number
-from course.checks.questions import Number, near, question, task
+from course.checks.questions import Number, about, near, question, task
 from course.checks.verdict import check, right, wrong
 
 complex_rate = question(
@@ -18,17 +18,17 @@ complex_rate = question(
                 "that is the rate for γ = 0; with momentum the leftover velocity overshoots.",
             ),
             (
-                near(0.81),
+                about(0.81),
                 "这是两个根的乘积，也就是行列式；收敛率是一个根的绝对值。",
                 "that is the product of the two roots, the determinant; the rate is one root's size.",
             ),
             (
-                near(0.405),
+                about(0.405),
                 "这是根的实部；收敛率是根的绝对值，还要算上虚部。",
                 "that is the roots' real part; the rate is their absolute value, imaginary part included.",
             ),
             (
-                near(1.8),
+                about(1.8),
                 "收敛率大于 1 就发散了：共轭的两个根绝对值相等，乘积是 γ，不要相加。",
                 "with a rate above 1 it would diverge. The conjugate roots are of equal size and their "
                 "product is γ; do not add them up.",
@@ -64,7 +64,7 @@ def _ahead(h, mom):
 
 nesterov_matrix = task(
     """Check a learner's ``nesterov_matrix(h, mom)``, by which one update multiplies (v, z).""",
-    cases=lambda rng: rng.uniform(0.2, 0.8, size=(3, 2)).tolist(),
+    cases=lambda rng: [*rng.uniform(0.2, 0.8, size=(3, 2)).tolist(), (0.5, 0.0), (1.4, 0.6)],
     expected=_ahead,
     take=_matrix,
     mistakes={

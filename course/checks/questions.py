@@ -7,7 +7,7 @@ mistakes lead to which answers, what to say of each. A task says how a mistake c
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
 
@@ -23,9 +23,18 @@ def near(*values, rel=1e-3, tol=1e-9):
     return tuple((value - margin, value + margin) for value, margin in zip(values, margins))
 
 
-def above(value):
-    """Give the numbers greater than the value."""
-    return ((math.nextafter(value, math.inf), math.inf),)
+def about(*values):
+    """Give the numbers near one of the values, or what one gets by rounding it or cutting it off.
+
+    Two or three digits must be left: 0.05/0.9 may be answered as 0.055.
+    """
+    shortened = set()
+    for value in values:
+        for digits in (2, 3):
+            unit = 10.0 ** (math.floor(math.log10(abs(value))) + 1 - digits)
+            count = round(value / unit, 6)
+            shortened |= {unit * round(count), unit * math.trunc(count)}
+    return near(*values) + near(*sorted(shortened), rel=1e-6)
 
 
 def below(value):
@@ -72,7 +81,7 @@ class Choice:
     """A word to answer with, by the name of its variable."""
 
     name: str
-    words: tuple
+    words: dict  # {word: other ways to say it}
     mistakes: dict  # {word: (zh, en)}; the word that is not in it is right
 
     def take(self, answer):
@@ -91,9 +100,10 @@ class Question:
     fields: tuple
     right: tuple  # (zh, en)
     together: tuple = ()  # mistakes in all fields at once: (set of numbers for each, zh, en)
+    optional: int = 0  # so many of the last fields need not be given
 
     def find(self, *answers):
-        """Give the verdict on the learner's answers, one for each field."""
+        """Give the verdict on the learner's answers, one for each field that is given."""
         given(**{field.name: answer for field, answer in zip(self.fields, answers)})
         values = [field.take(answer) for field, answer in zip(self.fields, answers)]
         for *sets, zh, en in self.together:
@@ -105,14 +115,22 @@ class Question:
         return right(*self.right)
 
 
-def question(doc, *fields, right, together=()):
-    """Make the check of a `Question`."""
-    declared = Question(fields, right, together)
+def question(doc, *fields, right, together=(), optional=0):
+    """Make the check of a `Question`; its parameters are the fields, by name."""
+    declared = Question(fields, right, together, optional)
 
     def find(*answers):
         return declared.find(*answers)
 
     find.__doc__ = doc
+    find.__signature__ = inspect.Signature(
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=None if place >= len(fields) - optional else inspect.Parameter.empty,
+        )
+        for place, field in enumerate(fields)
+    )
     checked = check(find)
     checked.declared = declared
     return checked
@@ -154,13 +172,25 @@ class Task:
         def cases():  # made anew, since the learner's function may change its arguments
             return list(self.cases(np.random.default_rng(seed)))
 
-        arguments = cases()
-        returned = called(lambda: [function(*case) for case in arguments], function)
+        arguments, returned = cases(), []
+
+        def run():
+            for case in arguments:
+                returned.append(function(*case))
+
+        try:
+            called(run, function)
+        except Answered as answered:
+            if returned:  # not in every case: say in which
+                raise Answered(self._in_case(cases()[len(returned)], answered.verdict)) from None
+            raise
         if all(value is None for value in returned):
             return unanswered(
                 "你的函数还没有返回任何值。", "your function does not return anything yet."
             )
-        values = [self._taken(value, case) for value, case in zip(returned, cases())]
+        values = [
+            self._taken(value, case, i) for i, (value, case) in enumerate(zip(returned, cases()))
+        ]
 
         def made(by):
             return [by(*case) for case in cases()]
@@ -174,21 +204,37 @@ class Task:
                 return wrong(zh, en, name)
         for case, value, wanted in zip(cases(), values, expected):
             if not _alike([value], [wanted]):
-                names = inspect.signature(self.expected).bind(*case).arguments
-                facts = names | self.facts(*case) | {"value": value, "expected": wanted}
+                facts = self._names(case) | self.facts(*case) | {"value": value, "expected": wanted}
                 return wrong(*(sentence.format(**facts) for sentence in self.otherwise))
         raise AssertionError("the cases were not alike a moment ago")
 
-    def _taken(self, value, case):
+    def _names(self, case):
+        """Give the arguments of a case by the names of the parameters."""
+        return inspect.signature(self.expected).bind(*case).arguments
+
+    def _in_case(self, case, verdict):
+        said = []
+        for name, value in self._names(case).items():
+            if isinstance(value, (int, float)):
+                said.append(f"{name} = {value:g}")
+            elif hasattr(value, "shape"):
+                said.append(f"{name}.shape = {value.shape}")
+        if not said:
+            return verdict
+        return replace(
+            verdict,
+            zh=f"{'、'.join(said)} 时，{verdict.zh}",
+            en=f"for {', '.join(said)}, {verdict.en}",
+        )
+
+    def _taken(self, value, case, place):
         taken = self.take(value, case)
         if taken is None:
-            raise Answered(
-                wrong(
-                    f"你的函数返回了 {shown(value)}，不是这道题要求的那类值。",
-                    f"your function returned {shown(value)}, which is not the kind of value "
-                    "asked for.",
-                )
+            found = wrong(
+                f"你的函数返回了 {shown(value)}，不是这道题要求的那类值。",
+                f"your function returned {shown(value)}, which is not the kind of value asked for.",
             )
+            raise Answered(self._in_case(case, found) if place else found)
         return taken
 
 

@@ -1,6 +1,8 @@
 """How every check answers: in the notebook's language, in a sentence, never with a traceback."""
 
 import functools
+import html
+import inspect
 import linecache
 import re
 import signal
@@ -9,6 +11,9 @@ import time
 import traceback
 from dataclasses import dataclass
 from types import FunctionType
+
+from IPython import get_ipython
+from IPython.display import display
 
 from course.language import language
 
@@ -31,10 +36,12 @@ class Answered(Exception):  # noqa: N818 -- it ends a check early, which is no e
         self.verdict = verdict
 
 
+# Of each kind of verdict: its sign, its colour, and the words that it opens with.
+LOOKS = {"right": ("✓", "#2da44e"), "wrong": ("✎", "#bf8700"), "unanswered": ("➜", "#218bff")}
 OPENINGS = {
     "right": {"zh": "正确。", "en": "Right: "},
     "wrong": {"zh": "还不对。", "en": "Not yet: "},
-    "unanswered": {"zh": "还没有作答。", "en": "No answer yet: "},
+    "unanswered": {"zh": "轮到你了。", "en": "Your turn: "},
 }
 
 
@@ -49,7 +56,7 @@ def wrong(zh, en, hint=""):
 
 
 def unanswered(zh, en):
-    """Give the verdict on a starter that nobody has touched."""
+    """Give the verdict on a starter that nobody has touched: what to do."""
     return Verdict("unanswered", zh, en)
 
 
@@ -70,28 +77,71 @@ def no_function(answer):
     )
 
 
+def card(verdict):
+    """Give the verdict as HTML: the words tell its kind, the sign and the colour only repeat it.
+
+    The text keeps the colour of its surroundings, so that it reads in light and dark.
+    """
+    sign, colour = LOOKS[verdict.kind]
+    text, *own_line = getattr(verdict, language()).split("\n")
+    text = re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    for line in own_line:
+        code = html.escape(line.strip(), quote=False)
+        text += f'<pre style="margin: 6px 0 0">{code}</pre>'
+    return (
+        f'<div role="status" style="border: 1px solid {colour}; border-left-width: 6px; '
+        f'background: {colour}1a; border-radius: 4px; padding: 8px 12px; max-width: 46em">'
+        f'<span aria-hidden="true" style="color: {colour}">{sign}</span> '
+        f"<strong>{OPENINGS[verdict.kind][language()].strip()}</strong> {text}</div>"
+    )
+
+
+def show(verdict):
+    """Show the verdict: a card in a notebook, with plain text beside it, which is printed elsewhere."""
+    text = OPENINGS[verdict.kind][language()] + getattr(verdict, language())
+    if hasattr(get_ipython(), "kernel"):
+        display({"text/plain": text, "text/html": card(verdict)}, raw=True)
+    else:
+        print(text)
+
+
 def check(find):
     """Make a check of a function that gives a `Verdict`, or raises one as `Answered`.
 
-    The check prints the verdict and returns whether it is a right answer's; its `judge` gives
-    the verdict itself.
+    The check shows the verdict and returns whether it is a right answer's; its `judge` gives
+    the verdict itself. What a check is not made for, too few arguments or too many, gets a
+    verdict as well.
     """
+    signature = inspect.signature(find)
 
     @functools.wraps(find)
-    def judge(*answers):
+    def judge(*answers, **named):
         try:
-            return find(*answers)
+            given = signature.bind(*answers, **named)
+        except TypeError:
+            return _miscalled(list(signature.parameters), len(answers) + len(named))
+        try:
+            return find(*given.args)
         except Answered as answered:
             return answered.verdict
 
     @functools.wraps(find)
-    def checked(*answers):
-        verdict = judge(*answers)
-        print(OPENINGS[verdict.kind][language()] + getattr(verdict, language()))
+    def checked(*answers, **named):
+        verdict = judge(*answers, **named)
+        show(verdict)
         return verdict.kind == "right"
 
     checked.judge = judge
     return checked
+
+
+def _miscalled(names, count):
+    listed = [f"`{name}`" for name in names]
+    return wrong(
+        f"括号里应当是{'、'.join(listed)}，你给了 {count} 个值。",
+        f"this check is to be given {' and '.join(listed)}; it was given {count} "
+        f"value{'' if count == 1 else 's'}.",
+    )
 
 
 class TimeIsUpError(BaseException):
