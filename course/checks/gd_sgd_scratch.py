@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import mistaken, numbers
 from course.checks.verdict import check, right, wrong
 
@@ -48,7 +48,7 @@ def stability_limit(answer):
 @check
 def sgd(update):
     """Check a learner's ``update(params, lr, batch_size)``."""
-    return update_rule.diagnose(update, update_rule.SGD)
+    return updates.diagnose(update, updates.SGD)
 
 
 @check

@@ -2,7 +2,7 @@
 
 import math
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import mistaken, numbers, one_of
 from course.checks.verdict import attempt, check, no_function, right, wrong
 
@@ -153,7 +153,7 @@ def patient(number, bug, update):
     if word != PATIENTS[number]:
         _, zh, en = BUGS[word]
         return wrong(f"不是这种病：{zh}", f"it is not that: {en}")
-    found = update_rule.diagnose(update)
+    found = updates.diagnose(update)
     if found.kind == "right":
         return right(
             "病因说对了，也治好了：每一步都与公式一致。",

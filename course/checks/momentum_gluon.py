@@ -2,7 +2,7 @@
 
 import math
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import mistaken, numbers
 from course.checks.verdict import check, right, wrong
 
@@ -74,7 +74,7 @@ def step_after_decay(inside_step, outside_step):
 @check
 def outside_momentum(update):
     """Check a learner's ``update(params, vs, lr, mom, batch_size)`` with η outside the velocity."""
-    return update_rule.diagnose(update, update_rule.OUTSIDE)
+    return updates.diagnose(update, updates.OUTSIDE)
 
 
 @check

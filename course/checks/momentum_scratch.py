@@ -2,7 +2,7 @@
 
 import math
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import mistaken, numbers, one_of
 from course.checks.verdict import check, right, shown, wrong
 
@@ -34,7 +34,7 @@ def smaller_momentum(prediction):
 @check
 def sgd_momentum(update):
     """Check a learner's ``update(params, vs, lr, mom, batch_size)``."""
-    return update_rule.diagnose(update)
+    return updates.diagnose(update)
 
 
 @check
