@@ -128,6 +128,19 @@ WRONG = [
         "for i, p in enumerate(params):\n    vs[i] = mom*vs[i] + lr*g\n    params[i] = p + vs[i]",
         "The caller keeps the arrays, not the list",
     ),
+    (
+        MOMENTUM,
+        each(V, "p[:] = v"),
+        "asked is x ← x − v: the old values of the parameters are lost",
+    ),
+    (
+        MOMENTUM,
+        each(V, P, "v[:] = 0"),
+        "v ← 0; asked is v ← γv + (η/|B|)g, x ← x − v: the velocity is",
+    ),
+    (MOMENTUM, each("v[:] = lr*g/B", "p = p - v"), "Also: the velocity is overwritten"),
+    (MOMENTUM, each(V, "p[:] = p - v - 0.01*lr*p"), "x ← x − 0.01ηx − v"),
+    (MOMENTUM, each("v[:] = mom*v + lr*g/(B-1)", P), "c is no product of powers"),
     # What the trials must visit.
     (MOMENTUM, each("if not v.asnumpy().any(): v[:] = g", f"else: {V}", P), "velocities of zero"),
     (MOMENTUM, each("if g.asnumpy().any():", f"    {V}", P), "with gradients of zero"),

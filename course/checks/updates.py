@@ -104,11 +104,10 @@ def _recognize(values, noise, settings=SETTINGS):
     logs = np.log(np.maximum(_factors(settings), 1e-30))
     parts = np.exp(np.array([t.powers for t in firsts]) @ logs.T)
     parts *= np.array([[t.number] for t in firsts])
-    usual = (1, 2, 3, 0.5, 0.9, 0.1)
     rest = [
         (firsts[i], term)
         for i, term in _terms(values - parts, noise + 1e-6 * abs(parts), settings)
-        if abs(term.number) in usual and np.median(abs(values / parts[i])) > 0.01
+        if float(f"{term.number:.2g}") == term.number and np.median(abs(values / parts[i])) > 0.01
     ]
     return min(rest, key=lambda pair: sum(t.complexity for t in pair), default=None)
 
@@ -821,6 +820,8 @@ def _mistakes(rule, method):
         return ["nothing"], 1
     if x_still:
         names.append("x lost")
+    if x_still and v_still:
+        pass
     elif v_still and "v" not in x:  # moved by the gradient alone
         names += [] if plain else ["v unused"]
         if "g" not in x and len(x.get("x", ())) == 2 and ONE[0] in x["x"]:
@@ -832,8 +833,8 @@ def _mistakes(rule, method):
         if ahead:
             names += ["uphill"] if ahead.number > 0 else []
             differences |= _differences("gain", ahead, method.gain.times(method.step))
-    elif v_still:  # is it the new velocity that moves x, and gets lost?
-        names.append("v lost")
+    elif v_still or (not v and "v" in x):  # is it the new velocity that moves x, and gets lost?
+        names.append("v lost" if v_still else "v overwritten")
         if step and ahead:
             through = method.step._replace(number=1.0 if step.number > 0 else -1.0)
             keep, gain, step = step.times(through, -1), ahead.times(through, -1), through
@@ -848,8 +849,8 @@ def _mistakes(rule, method):
                 names.append(beside if "g" in v else alone)
                 gain = gain or _single(v, symbol)
         names += ["v overwritten"] if "v" not in v else []
-        names += ["no gradient"] if not gain and "g" not in v else []
-        names += ["x first"] if rule.x_first else []
+        names += ["no gradient"] if not gain and "g" not in {**v, **x} else []
+        names += ["x first"] if rule.x_first and "g" not in x else []
         through = ahead.times(gain, -1) if gain and step and ahead else None
         looks_ahead = through and step.times(through, -1) in (keep, GAMMA)
         if looks_ahead:
@@ -870,7 +871,7 @@ def _mistakes(rule, method):
     names += ["x shrinks"] if x.get("x", ONE) != ONE and "x itself" not in names else []
     names += ["number"] if "1" in x else []
     sign = -1 if (gain.number < 0 if gain else step and step.number > 0) else 1
-    if step and gain and step.number * gain.number > 0:
+    if step and gain and step.number * gain.number > 0 and x.get("x") == ONE:
         names.append("uphill" if gain.number > 0 else "negated")
         sign = 1
     for part, term, asked in zip(PARTS, (keep, gain, step), (GAMMA, method.gain, method.step)):
