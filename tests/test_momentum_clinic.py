@@ -8,19 +8,19 @@ from common import ROOT, read
 from mxnet import nd
 
 from course import checks
-from course.checks import update_rule
 from course.checks.momentum_clinic import BUGS, PATIENTS, _healthy
+from course.checks.updates import NAMES, ROWS, diagnose
 
 SOURCES = {cell.id: cell.source for cell in read(ROOT / "notebooks/en/momentum-clinic.ipynb").cells}
-# What update_rule calls each bug.
-MISTAKES = {
-    "sign": ("signs", "uphill"),
-    "batch size": ("batch", "missing"),
-    "outside": ("lr", "outside"),
-    "overwritten": ("mom", "overwritten"),
-    "rebound": ("velocity", "lost"),
-    "shared": ("buffer", "first"),
-    "nesterov": ("step", "Nesterov"),
+# What course.checks.updates calls each bug.
+SENTENCES = {
+    "sign": NAMES["uphill"],
+    "batch size": ROWS["gain |B| 1"],
+    "outside": ROWS["gain η -1, step η 1"],
+    "overwritten": NAMES["v overwritten"],
+    "rebound": NAMES["v lost"],
+    "shared": NAMES["first shared"],
+    "nesterov": NAMES["nesterov"],
 }
 
 
@@ -46,8 +46,9 @@ def curves():
 def test_each_patient_has_its_bug_and_so_has_the_checks_own_copy(number):
     word = PATIENTS[number]
     for function in (patient(number), BUGS[word][0]):
-        found = update_rule.diagnose(function)
-        assert found.en == update_rule.MISTAKES[MISTAKES[word]][1]
+        found = diagnose(function)
+        assert found.en.endswith(SENTENCES[word][1])
+        assert found.zh.endswith(SENTENCES[word][0])
 
 
 def test_every_bug_has_a_patient():

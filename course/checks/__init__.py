@@ -18,3 +18,4 @@ from course.checks.momentum_scratch import (
 )
 from course.checks.momentum_when import best_momentum, condition_number_factors, edge_lr
 from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
+from course.checks.updates import what_it_computes

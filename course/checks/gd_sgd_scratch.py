@@ -3,7 +3,7 @@
 import numpy as np
 from mxnet import nd
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import number, written
 from course.checks.questions import Number, about, near, question
 from course.checks.verdict import check, right, wrong
@@ -48,7 +48,7 @@ stability_limit = question(
 @check
 def sgd(update):
     """Check a learner's ``update(params, lr, batch_size)``."""
-    return update_rule.diagnose(written(update), update_rule.SGD)
+    return updates.diagnose(written(update), updates.SGD)
 
 
 @check

@@ -1,6 +1,6 @@
 """The checks of `momentum-clinic`."""
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import called, one_of
 from course.checks.questions import Number, about, near, question
 from course.checks.verdict import attempt, check, right, unanswered, wrong
@@ -161,7 +161,7 @@ def patient(number, bug, update):
     if word != PATIENTS[number]:
         _, zh, en = BUGS[word]
         return wrong(f"不是这种病：{zh}", f"it is not that: {en}")
-    found = update_rule.diagnose(update)
+    found = updates.diagnose(update)
     if found.kind == "right":
         return right(
             "病因说对了，也治好了：每一步都与公式一致。",

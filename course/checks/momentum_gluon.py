@@ -1,6 +1,6 @@
 """The checks of `momentum-gluon`."""
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import written
 from course.checks.questions import Number, about, near, question
 from course.checks.verdict import check
@@ -59,7 +59,7 @@ step_after_decay = question(
 @check
 def outside_momentum(update):
     """Check a learner's ``update(params, vs, lr, mom, batch_size)`` with η outside the velocity."""
-    return update_rule.diagnose(written(update), update_rule.OUTSIDE)
+    return updates.diagnose(written(update), updates.OUTSIDE)
 
 
 average_learning_rate = question(

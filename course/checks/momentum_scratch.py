@@ -1,6 +1,6 @@
 """The checks of `momentum-scratch`."""
 
-from course.checks import update_rule
+from course.checks import updates
 from course.checks.answers import written
 from course.checks.questions import INFINITE, Choice, Number, about, near, question
 from course.checks.verdict import check
@@ -73,7 +73,7 @@ smaller_momentum = question(
 @check
 def sgd_momentum(update):
     """Check a learner's ``update(params, vs, lr, mom, batch_size)``."""
-    return update_rule.diagnose(written(update))
+    return updates.diagnose(written(update))
 
 
 final_velocity = question(

@@ -83,11 +83,15 @@ def card(verdict):
     The text keeps the colour of its surroundings, so that it reads in light and dark.
     """
     sign, colour = LOOKS[verdict.kind]
-    text, *own_line = getattr(verdict, language()).split("\n")
-    text = re.sub("`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-    for line in own_line:
-        code = html.escape(line.strip(), quote=False)
-        text += f'<pre style="margin: 6px 0 0">{code}</pre>'
+    text = ""
+    for line in getattr(verdict, language()).split("\n"):
+        escaped = html.escape(line.strip(), quote=False)
+        if line.startswith("    "):  # the learner's own line of code
+            text += f'<pre style="margin: 6px 0">{escaped}</pre>'
+        else:
+            text += ("<br>" if text and not text.endswith("</pre>") else "") + re.sub(
+                "`([^`]+)`", r"<code>\1</code>", escaped
+            )
     return (
         f'<div role="status" style="border: 1px solid {colour}; border-left-width: 6px; '
         f'background: {colour}1a; border-radius: 4px; padding: 8px 12px; max-width: 46em">'
