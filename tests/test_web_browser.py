@@ -222,7 +222,7 @@ def test_the_language_switch_keeps_the_state_of_the_playground(open_page, addres
     rendered(page)
     page.locator("a.language").click()
     page.wait_for_url(f"{address}/en/playground.html#kappa=300")
-    assert page.locator("input[type=number][data-key=kappa]").input_value() == "300"
+    assert page.locator("input[role=spinbutton][data-key=kappa]").input_value() == "300"
 
 
 @pytest.mark.parametrize(

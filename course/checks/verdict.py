@@ -180,10 +180,9 @@ def attempt(run, function):
     latest = time.monotonic() + SECONDS + 1
 
     def end_the_run(signum, frame):
-        # An exception in the middle of MXNet's own Python code may be lost, or leave an NDArray
+        # An exception in the middle of a library's Python code may be lost, or leave an NDArray
         # half made; so wait for the learner's code, but not for ever.
-        inside_mxnet = frame.f_globals.get("__name__", "").startswith("mxnet.")
-        if inside_mxnet and time.monotonic() < latest:
+        if "site-packages" in frame.f_code.co_filename and time.monotonic() < latest:
             return
         while frame:
             if frame.f_code is run.__code__:
