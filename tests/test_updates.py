@@ -275,8 +275,9 @@ def test_a_right_update_passes_in_any_form(number):
     assert ("MXNet's sign convention" in found.en) == negated
 
 
-def test_500_random_updates_are_identified():
+def test_500_random_updates_are_identified(monkeypatch):
     """Linear updates of random coefficients, each written in one of several ways, and right ones."""
+    monkeypatch.setattr(updates, "PARAMS", 1)  # for speed
     seed = np.random.SeedSequence().entropy  # of whatever start: a failure says which
     rng = np.random.default_rng(seed)
     names = ("lr", "mom", "(1-mom)", "(1+mom)", "B")
@@ -325,9 +326,10 @@ def test_500_random_updates_are_identified():
                 1e-2,
                 err_msg=where,
             )
-        assert kind == "nesterov" or rule == expected, where
+        # By the new velocity or by the old one, x may have two formulas that are equally short.
+        assert kind in ("nesterov", "x first") or rule == expected, where
         said[kind] = said.get(kind, 0) + (rule == expected)
-    assert said["nesterov"] > 50
+    assert sum(said.values()) > 450
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def _simple_terms():
 
 def _recognize(values, noise, settings=SETTINGS):
     """Give the coefficient that has these values at the settings, a sum of at most two terms."""
-    if (abs(values) <= noise).all():
+    if (abs(values) <= 3 * noise).all():
         return ()
     for _, term in _terms(values[None], noise, settings):
         return (term,)
@@ -109,7 +109,8 @@ def _recognize(values, noise, settings=SETTINGS):
         for i, term in _terms(values - parts, noise + 1e-6 * abs(parts), settings)
         if float(f"{term.number:.2g}") == term.number and np.median(abs(values / parts[i])) > 0.01
     ]
-    return min(rest, key=lambda pair: sum(t.complexity for t in pair), default=None)
+    lost = () if np.median(abs(values) / noise) < 10 else None
+    return min(rest, key=lambda pair: sum(t.complexity for t in pair), default=lost)
 
 
 class Rule(NamedTuple):
@@ -433,7 +434,9 @@ class Subject:
             message = ""
         for pattern, (zh, en) in ADVICE.items():
             if re.search(pattern, message):
-                fault = wrong(f"{fault.zh}\n{zh}", f"{fault.en}\n{en}")
+                (first_zh, *zhs), (first, *ens) = fault.zh.split("\n"), fault.en.split("\n")
+                zh, en = [f"{first_zh}。{zh}", *zhs], [f"{first}. {en}", *ens]
+                fault = wrong("\n".join(zh), "\n".join(en))
         raise _FoundError(fault)
 
     def step(self, before, setting):
@@ -1046,7 +1049,7 @@ def _called_with(update, method):
             f"函数会这样调用：{call}，而它的参数对不上（{error}）。",
             f"the function is called as {call}, and does not take that: {error}.",
         )
-    except Exception:  # whatever a learner's object raises, or a built-in without a signature
+    except Exception:  # a built-in without a signature, or whatever the learner's class raises
         return None
     return None
 
