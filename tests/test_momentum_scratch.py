@@ -195,7 +195,7 @@ def test_the_answer_to_the_first_exercise():
     def after_an_epoch(outputs):
         return float(re.search(r"epoch 1, .* loss (.*)", outputs[0].text)[1])
 
-    smaller = after_an_epoch(stored("en-solutions", "smaller-momentum-solution"))
+    smaller = after_an_epoch(stored("en-solutions", "smaller-momentum"))
     assert smaller < 0.1 * after_an_epoch(stored("en", "run"))
     assert smaller == pytest.approx(0.01**2 / 2, rel=0.2)
 
