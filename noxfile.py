@@ -21,7 +21,7 @@ def install(session, requirements):
 
 @nox.session(python=PYTHON)
 def lab(session):
-    """Open the chapter in JupyterLab; what follows -- goes to JupyterLab."""
+    """Open your copy of the chapter in JupyterLab; after --, another notebook, arguments for it."""
     install(session, "requirements.txt")
     session.run("python", "tools/lab.py", *session.posargs)
 
@@ -31,6 +31,13 @@ def quick(session):
     """Check in a minute what has changed; after --, chapters may be named."""
     install(session, "requirements-dev.txt")
     session.run("python", "tools/quick.py", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def restart(session):
+    """Start over: `-- NAME` a notebook, `-- NAME EXERCISE` an exercise, `-- all` everything."""
+    install(session, "requirements.txt")
+    session.run("python", "tools/copies.py", *session.posargs)
 
 
 @nox.session(python=PYTHON)

@@ -14,7 +14,6 @@ from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pyperf
@@ -45,6 +44,20 @@ def definitions(path, *cell_ids):
 # The chapter's experiment
 
 
+class GivenOrders:
+    """Stands in for the module `random` and shuffles into orders that it is given."""
+
+    def __init__(self, orders):
+        self.orders = iter(orders)
+
+    def seed(self, seed):
+        """Change nothing."""
+
+    def shuffle(self, order):
+        """Put a list of indices into the next order."""
+        order[:] = next(self.orders).asnumpy().tolist()
+
+
 class NoFigure:
     """Stands in for pyplot and keeps the losses: drawing is not what is compared."""
 
@@ -72,15 +85,15 @@ def chapter(path, **replaced):
     callable
         Takes arguments of `optimize`; returns w, b and the recorded losses.
     """
-    names = {**definitions(path, "sgd-momentum", "data", "optimize"), **replaced}
+    names = definitions(path, "sgd-momentum", "data", "optimize")
+    names.update(replaced)  # `names` is where `optimize` looks its names up
     figure, init_params, trained = NoFigure(), names["init_params"], []
 
     def remember():
         trained[:] = init_params()
         return trained
 
-    # `optimize` looks its names up where it was defined.
-    names["optimize"].__globals__.update(names, plt=figure, init_params=remember)
+    names.update(plt=figure, init_params=remember)
 
     def train(**options):
         with contextlib.redirect_stdout(io.StringIO()):
@@ -90,10 +103,10 @@ def chapter(path, **replaced):
     return train
 
 
-def fast(name):
-    """Give one of the training functions of `momentum-fast`."""
+def fast(*more):
+    """Give the definitions of `momentum-fast`; of one setting at a time, and those of `more` cells."""
     cell_ids = ("data", "naive", "fused", "gradient", "epoch", "compiled", "matrix")
-    return definitions(FAST, *cell_ids, "least-squares", "many", "quadratic", "grid")[name]
+    return definitions(FAST, *cell_ids, "least-squares", *more)
 
 
 def settings_in_turn():
@@ -122,13 +135,12 @@ def deviations():
     names = definitions(CHAPTER, "data")
     start, _ = names["init_params"]()  # and the chapter draws its orders after them
     orders = [nd.random.shuffle(nd.arange(len(names["y"]), dtype="int32")) for _ in range(3)]
-    variants = {name: fast(name) for name in ("train_fused", "train_foreach", "train_matrix")}
-    variants["train_naive"] = fast("train_naive")
-    given = iter(orders)
-    variants["train_naive"].__globals__["random"] = SimpleNamespace(
-        seed=int,
-        shuffle=lambda order: order.__setitem__(slice(None), next(given).asnumpy().tolist()),
-    )
+    trained = fast()
+    trained["random"] = GivenOrders(orders)
+    variants = {
+        name: trained[name]
+        for name in ("train_naive", "train_fused", "train_foreach", "train_matrix")
+    }
     if find_spec("torch"):
         variants["PyTorch"] = _torch_on(names, start, iter(orders))
     w, b, losses = chapter(CHAPTER)()
@@ -335,12 +347,12 @@ def _torch_loop(X, y, batch_size, rate):
 
 CASES = {
     "chapter": partial(chapter, CHAPTER),
-    "chapter, naively": partial(fast, "train_naive"),
-    "chapter, fused update": partial(fast, "train_fused"),
-    "chapter, compiled epoch": partial(fast, "train_foreach"),
-    "chapter, a matrix an update": partial(fast, "train_matrix"),
+    "chapter, naively": lambda: fast()["train_naive"],
+    "chapter, fused update": lambda: fast()["train_fused"],
+    "chapter, compiled epoch": lambda: fast()["train_foreach"],
+    "chapter, a matrix an update": lambda: fast()["train_matrix"],
     "chapter, torch": partial(chapter, TORCH),
-    "4,096 settings": partial(fast, "train_grid"),
+    "4,096 settings": lambda: fast("many", "quadratic", "grid")["train_grid"],
     "64 settings, torch": settings_in_turn,
     "notebook": partial(notebook, CHAPTER),
     "notebook, torch": partial(notebook, TORCH),

@@ -163,19 +163,29 @@ def machine():
 def table(entries):
     """Give the table in Markdown."""
     lines = [
-        (
-            *("Learners at once", "`OMP_NUM_THREADS`", "All done after", "The experiment took"),
-            *("Processor time, each", "Memory, each", "Memory, all", "Failed"),
-        ),
+        [
+            "Learners at once",
+            "`OMP_NUM_THREADS`",
+            "All done after",
+            "The experiment took",
+            "Processor time, each",
+            "Memory, each",
+            "Memory, all",
+            "Failed",
+        ],
         ["---:"] * 8,
     ]
     lines += [
-        (
-            *(str(entry["learners"]), str(entry["threads"] or "unset")),
-            *(f"{entry['all_done_s']:.1f} s", f"{entry['run_cell_s']:.1f} s"),
-            *(f"{entry['cpu_s']:.1f} s", f"{entry['pss_mb']:.0f} MB"),
-            *(f"{entry['sum_pss_mb']:,.0f} MB", str(entry["failed"])),
-        )
+        [
+            str(entry["learners"]),
+            str(entry["threads"] or "unset"),
+            f"{entry['all_done_s']:.1f} s",
+            f"{entry['run_cell_s']:.1f} s",
+            f"{entry['cpu_s']:.1f} s",
+            f"{entry['pss_mb']:.0f} MB",
+            f"{entry['sum_pss_mb']:,.0f} MB",
+            str(entry["failed"]),
+        ]
         for entry in entries
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import distribution
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,7 @@ from jupyter_client.manager import start_new_kernel
 from packaging.requirements import Requirement
 
 MB = 1e6
+LARGEST = 10**7  # rows of an epoch
 ROWS_TIMED = 200_000  # of gluon's epoch: the whole of 10 million would take hours
 LOADERS = {"naive": "(b) Python list", "gluon": "gluon DataLoader", "torch": "PyTorch DataLoader"}
 
@@ -64,7 +66,7 @@ def epoch_side(kind, rows, batch_size):
 
 def epoch_row(kind, rows, batch_size):
     """Give the comparison of an epoch of `data_iter` with one of the `LOADERS`."""
-    largest = rows == 10**7
+    largest = rows == LARGEST
     goal = 0.1 if largest and kind != "gluon" else None
     sides = epoch_side("course", rows, batch_size), epoch_side(kind, rows, batch_size)
     return Row(*sides, goal, rounds=2 if largest else 3, options=("--values=1", "--warmups=0"))
@@ -83,12 +85,14 @@ ROWS = [
         Side("(d) one of 64 settings in turn", "64 settings, torch", cases.RIVAL_SETTINGS),
         1 / 150,
     ),
-    *(
-        epoch_row(kind, rows, batch_size)
-        for batch_size, powers in ((1000, (4, 5, 6, 7)), (10, (4, 5, 6)))
-        for rows in (10**power for power in powers)
-        for kind in LOADERS
-    ),
+]
+ROWS += [
+    epoch_row(kind, rows, batch_size)
+    for batch_size, powers in ((1000, (4, 5, 6, 7)), (10, (4, 5, 6)))
+    for rows in (10**power for power in powers)
+    for kind in LOADERS
+]
+ROWS += [
     Row(
         Side("(g) kernel start to last output", "notebook"),
         Side("(g) on PyTorch", "notebook, torch"),
@@ -103,21 +107,16 @@ def timed(side, options):
     """Run a case in a process of its own; give pyperf's benchmark of it."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "benchmark.json")
-        subprocess.run(
-            [
-                *(sys.executable, "-W", "ignore", cases.__file__, "--case", side.case),
-                *("--quiet", "--copy-env", "--output", str(output), *options),
-            ],
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
+        command = [sys.executable, "-W", "ignore", cases.__file__, "--case", side.case]
+        command += ["--quiet", "--copy-env", "--output", str(output), *options]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return pyperf.Benchmark.load(str(output))
 
 
-def compare(row):
+def compare(row, rounds):
     """Time both sides of a row in turn; give what `--json` writes of it."""
     benchmarks = [None, None]
-    for _ in range(row.rounds):
+    for _ in range(rounds):
         for i, side in enumerate((row.ours, row.rival)):
             new = timed(side, row.options)
             if benchmarks[i]:
@@ -154,19 +153,12 @@ def peak_memory(case):
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
-def peak_rows(has_torch):
-    """Yield the peak memory of an epoch over ten million rows, as a multiple of the data's."""
-    size = 10**7
-    data_bytes = 4 * size * 3
-    for kind, loader in [("course", "(f) data_iter"), *LOADERS.items()]:
-        if kind == "gluon" or (kind == "torch" and not has_torch):
-            continue  # gluon's epoch would take hours
-        peak = peak_memory(f"epoch {kind} {size} 1000")
-        goal = 2.5 if kind == "course" else None
-        name = f"{loader}, {size:,} rows by 1000: peak memory, {peak / MB:.0f} MB"
-        yield result(
-            name, f"the data, {data_bytes / MB:.0f} MB", peak, data_bytes, goal, seconds=False
-        )
+def peak_row(kind, name):
+    """Measure the peak memory of an epoch over ten million rows, as a multiple of the data's."""
+    data_bytes = 4 * LARGEST * 3
+    peak = peak_memory(f"epoch {kind} {LARGEST} 1000")
+    name, rival = f"{name}, {peak / MB:.0f} MB", f"the data, {data_bytes / MB:.0f} MB"
+    return result(name, rival, peak, data_bytes, 2.5 if kind == "course" else None, seconds=False)
 
 
 def size_on_disk(*names):
@@ -198,19 +190,26 @@ def idle_kernel(code):
         manager.shutdown_kernel(now=True)
 
 
-def footprint_rows():
-    """Yield the size of the environment and the memory of an idle kernel, against PyTorch's."""
+def environment_size(library):
+    """Give the bytes of the run-time set with this library."""
     rest = ("numpy", "matplotlib", "jupyter", "nbval", "jupyterlab-language-pack-zh-CN")
-    for what, ours, theirs in (
-        ("environment", size_on_disk("mxnet", *rest), size_on_disk("torch", *rest)),
-        (
-            "idle kernel",
-            idle_kernel("from mxnet import nd; one = nd.ones(1).asnumpy()"),
-            idle_kernel("import torch; one = torch.ones(1).numpy()"),
-        ),
-    ):
-        name, rival = f"(h) {what}, {ours / MB:.0f} MB", f"with PyTorch, {theirs / MB:.0f} MB"
-        yield result(name, rival, ours, theirs, seconds=False)
+    return size_on_disk(library, *rest)
+
+
+def kernel_memory(library):
+    """Give the bytes of an idle kernel that has imported this library."""
+    codes = {
+        "mxnet": "from mxnet import nd; one = nd.ones(1).asnumpy()",
+        "torch": "import torch; one = torch.ones(1).numpy()",
+    }
+    return idle_kernel(codes[library])
+
+
+def footprint_row(name, measure):
+    """Compare what `measure` gives of MXNet and of PyTorch."""
+    ours, theirs = measure("mxnet"), measure("torch")
+    name, rival = f"{name}, {ours / MB:.0f} MB", f"with PyTorch, {theirs / MB:.0f} MB"
+    return result(name, rival, ours, theirs, seconds=False)
 
 
 # The command
@@ -228,12 +227,34 @@ def shown(entry):
     """Give a line of the table."""
     goal = "" if entry["goal"] is None else f"≤ {entry['goal']:.3g}"
     columns = (
-        *(entry["name"], duration(entry["median_s"])),
-        *(entry["rival"], duration(entry["rival_median_s"])),
-        *(f"{entry['ratio']:.3g}", goal),
+        entry["name"],
+        duration(entry["median_s"]),
+        entry["rival"],
+        duration(entry["rival_median_s"]),
+        f"{entry['ratio']:.3g}",
+        goal,
         {None: "", True: "met", False: "MISSED"}[entry["met"]],
     )
     return f"| {' | '.join(columns)} |"
+
+
+def measurements(has_torch, rounds=None):
+    """Yield the text of each row of the table, but for its numbers, and what measures the row."""
+    for row in ROWS:
+        if has_torch or not row.needs_torch:
+            text = f"{row.ours.name} {row.rival.name}"
+            yield text, partial(compare, row, rounds or row.rounds)
+    for kind, loader in [("course", "(f) data_iter"), *LOADERS.items()]:
+        # gluon's epoch would take hours
+        if kind != "gluon" and (has_torch or kind != "torch"):
+            name = f"{loader}, {LARGEST:,} rows by 1000: peak memory"
+            yield f"{name} the data", partial(peak_row, kind, name)
+    if has_torch:
+        for name, measure in (
+            ("(h) environment", environment_size),
+            ("(h) idle kernel", kernel_memory),
+        ):
+            yield f"{name} with PyTorch", partial(footprint_row, name, measure)
 
 
 def main():
@@ -255,22 +276,11 @@ def main():
             return 1
     print("\n| case | median | rival | median | ratio | goal | |\n|---|---|---|---|---|---|---|")
 
-    def entries():
-        for row in ROWS:
-            if options.only in f"{row.ours.name} {row.rival.name}":
-                if row.needs_torch and not has_torch:
-                    continue
-                row.rounds = options.rounds or row.rounds
-                yield compare(row)
-        if options.only in "peak memory":
-            yield from peak_rows(has_torch)
-        if options.only in "environment, idle kernel" and has_torch:
-            yield from footprint_rows()
-
     table = []
-    for entry in entries():
-        table.append(entry)
-        print(shown(entry), flush=True)
+    for text, measure in measurements(has_torch, options.rounds):
+        if options.only in text:
+            table.append(measure())
+            print(shown(table[-1]), flush=True)
     if not has_torch:
         print(
             "\nPyTorch is not installed, so its rows are missing; README.md says how to add them."

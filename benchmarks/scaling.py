@@ -17,6 +17,7 @@ from mxnet import autograd, gluon, nd
 
 from course import cluster
 from course.chapters import sgd_momentum
+from course.measuring import traffic
 
 BATCH_SIZE = 128
 # Layers of the chapter's regression, and of a network of 1.9 million parameters
@@ -35,9 +36,9 @@ def train(model, updates, distributed, apart):
     workers = kv.num_workers if kv else 1
     mx.random.seed(1)
     net = gluon.nn.HybridSequential()
-    net.add(
-        *(gluon.nn.Dense(n, activation="relu") for n in layers[:-1]), gluon.nn.Dense(layers[-1])
-    )
+    for units in layers[:-1]:
+        net.add(gluon.nn.Dense(units, activation="relu"))
+    net.add(gluon.nn.Dense(layers[-1]))
     net.initialize(mx.init.Xavier())
     net.hybridize(static_alloc=True)
     features = nd.random.normal(shape=(BATCH_SIZE // workers, inputs))
@@ -53,7 +54,7 @@ def train(model, updates, distributed, apart):
     for update in range(5 + updates):
         nd.waitall()
         if update == 5:  # the first ones also make connections and buffers
-            before = cluster.traffic()
+            before = traffic()
         start = time.perf_counter()
         with autograd.record():
             loss = ((net(features) - labels) ** 2).sum() / 2
@@ -73,7 +74,7 @@ def train(model, updates, distributed, apart):
         if update >= 5:
             whole.append(time.perf_counter() - start)
             communication.append(end - middle)
-    after = cluster.traffic()
+    after = traffic()
     return {
         "parameters": sum(param.size for param in params),
         "arrays": len(params),
@@ -114,12 +115,11 @@ def main():
         "The model of the cost: each worker pushes and pulls every parameter, 2·4·P bytes; "
         "the overhead is what was measured beyond that, for each worker and array.\n"
     )
-    head = (
-        *("model", "parameters P", "workers W", "servers", "ms an update", "push and pull"),
-        *("bytes an update", "2·4·P·W", "overhead", "MB/s"),
+    print(
+        "| model | parameters P | workers W | servers | ms an update | push and pull "
+        "| bytes an update | 2·4·P·W | overhead | MB/s |"
     )
-    print("|", " | ".join(head), "|")
-    print("|---" * len(head) + "|")
+    print("|---" * 10 + "|")
     for case in cases:
         model, workers, servers = case
         found = {

@@ -80,11 +80,16 @@ def move(points):
     axes.contour(
         x1, x2, f(x1, x2), levels=[0.1, 0.4, 1, 2, 4, 7, 11, 16], colors="0.6", linewidths=0.8
     )
-    steps = np.diff(points, axis=0)
     axes.quiver(
-        *(*points[:-1].T, *steps.T),
-        **{"angles": "xy", "scale_units": "xy", "scale": 1},
-        **{"width": 0.005, "headwidth": 5, "color": "tab:blue", "zorder": 2},
+        *points[:-1].T,
+        *np.diff(points, axis=0).T,
+        angles="xy",
+        scale_units="xy",
+        scale=1,
+        width=0.005,
+        headwidth=5,
+        color="tab:blue",
+        zorder=2,
     )
     axes.plot(*points[0], "^", color="tab:red", markersize=9, zorder=3)
     axes.set(xlabel="$x_1$", ylabel="$x_2$")

@@ -5,8 +5,15 @@ from pathlib import Path
 
 import nbformat
 
+from tools.sources import order
+
 ROOT = Path(__file__).parents[1]
 EDITIONS = ("zh", "en", "zh-solutions", "en-solutions")
+# The repository on GitHub whose web edition is tested, and where GitHub Pages would put it
+REPOSITORY = "someone/momentum"
+BASE_PATH = "/momentum"
+PAGES = [*order(), "playground", "references", "class", "search"]
+PLAYGROUNDS = {"playground", "momentum-scratch", "momentum-when", "momentum-why"}
 
 
 def notebooks(*folders):
@@ -37,3 +44,16 @@ def outputs(name):
 def numbers(pattern, text):
     """Give the numbers that the pattern's group finds in a text."""
     return [float(number) for number in re.findall(pattern, text)]
+
+
+def markdown(language, name):
+    """Give the text of a notebook, without its code, as a web page shows it; of another page, none."""
+    if name not in order():
+        return ""
+    cells = read(ROOT / f"notebooks/{language}/{name}.ipynb").cells
+    text = "\n\n".join(
+        cell.source
+        for cell in cells
+        if cell.cell_type == "markdown" and cell.id not in ("first", "last")
+    )
+    return re.sub(r"```.*?```|`[^`\n]*`", "", text, flags=re.DOTALL)

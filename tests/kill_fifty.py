@@ -5,18 +5,18 @@ again from its checkpoint, end at the numbers of a run that nothing has broken.
 """
 
 import argparse
-import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
 import threading
 import time
-import uuid
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
+from jobs import flat, left, mark
 
 from course import cluster
 from course.cluster import checkpoint, regression
@@ -24,32 +24,15 @@ from course.cluster import checkpoint, regression
 NAMES = ("scheduler", "server 0", "worker 0", "worker 1")
 SAID = "the {} was ended by SIGKILL"
 # With two workers a sum of gradients is the same in either order, so that runs agree in every bit.
-EPOCHS = 40
-RUN = {"batch_size": 20, "lr": 0.02, "decay": 0.9, "mom": 0.9}
-
-
-def mark():
-    """Make all processes that this one starts from now on recognizable; give the mark."""
-    os.environ["CLUSTER_TEST"] = str(uuid.uuid4())
-    return os.environ["CLUSTER_TEST"]
-
-
-def left(mark):
-    """Give the ids of the processes with this mark, but for our own."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            if f"CLUSTER_TEST={mark}".encode() in (folder / "environ").read_bytes().split(b"\0"):
-                found.append(int(folder.name))
-        except OSError:
-            pass  # it has ended meanwhile, or is not ours
-    return [pid for pid in found if pid != os.getpid()]
+EPOCHS, EXAMPLES = 40, 1000
+RUN = {"batch_size": 20, "lr": 0.002, "decay": 0.9, "mom": 0.9}
 
 
 def train(epochs, path=None, resume=False):
     """Give a job that trains on two workers."""
     return cluster.start(
-        *(regression.train_on_workers, *regression.make_data(1000)),
+        regression.train_on_workers,
+        *regression.make_data(EXAMPLES),
         **RUN,
         epochs=epochs,
         path=path,
@@ -59,14 +42,14 @@ def train(epochs, path=None, resume=False):
 
 def numbers(answers):
     """Give all workers' parameters at the end, as one array."""
-    return np.concatenate([param.ravel() for history in answers for param in history[-1]])
+    return np.concatenate([flat(history[-1]) for history in answers])
 
 
 def unbroken(epochs):
-    """Give the numbers of a run that nothing breaks, and how many seconds it took."""
+    """Give the answers of a run that nothing breaks, and how many seconds it took."""
     started = time.monotonic()
     with train(epochs) as job:
-        return numbers(job.wait()), time.monotonic() - started
+        return job.wait(), time.monotonic() - started
 
 
 def kill_and_resume(epochs, name, path, moments):
@@ -111,7 +94,7 @@ def kill_and_resume(epochs, name, path, moments):
         if said:
             break
     processes = left(marked)
-    settings = RUN | {"workers": 2, "examples": 1000}
+    settings = RUN | {"workers": 2, "examples": EXAMPLES}
     done = checkpoint.load(path, regression.SEED, **settings)[2] if path.exists() else 0
     with train(epochs, str(path), resume=True) as job:
         end = numbers(job.wait())
@@ -131,9 +114,11 @@ def main():
     parser.add_argument("--runs", type=int, default=50)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell may have it ignored
     print(f"seed {options.seed}")
     rng = random.Random(options.seed)
-    expected, duration = unbroken(EPOCHS)
+    answers, duration = unbroken(EPOCHS)
+    expected = numbers(answers)
     moments = iter(lambda: rng.uniform(0, duration), None)
     reports, resumes, waits = 0, 0, []
     with tempfile.TemporaryDirectory() as folder:

@@ -26,34 +26,61 @@ def run():
         sys.path.remove(str(FOLDER))
 
 
-def test_every_variant_ends_where_the_chapter_does(run):
-    found = run.cases.deviations()
-    assert len(found) == 4 + (find_spec("torch") is not None)
-    for loss, parameter in found.values():
+@pytest.fixture(scope="module")
+def deviations(run):
+    return run.cases.deviations()
+
+
+def test_every_variant_ends_where_the_chapter_does(deviations):
+    assert len(deviations) == 4 + (find_spec("torch") is not None)
+    for loss, parameter in deviations.values():
         assert loss < 1e-3
         assert parameter < 1e-5
 
 
-def test_the_command_writes_the_table_as_json(tmp_path):
+def test_the_command_writes_the_table_as_json(run, deviations, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(run.cases, "deviations", lambda: deviations)
     file = tmp_path / "table.json"
-    result = subprocess.run(
-        [
-            *(sys.executable, "-W", "ignore", "benchmarks/run.py"),
-            *("--only", "written naively", "--rounds", "1", "--json", str(file)),
-        ],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
+    row = "(b) Python list, 10,000 rows by 1000"
+    monkeypatch.setattr(
+        sys, "argv", ["run.py", "--only", row, "--rounds", "1", "--json", str(file)]
     )
-    assert result.returncode == 0, result.stderr
+    assert run.main() == 0
     ((entry),) = json.loads(file.read_text())
     assert list(entry) == ["name", "median_s", "rival", "rival_median_s", "ratio", "goal", "met"]
+    assert entry["rival"] == row
     assert entry["ratio"] == pytest.approx(entry["median_s"] / entry["rival_median_s"])
-    assert entry["goal"] == 0.5
-    assert entry["met"] is (entry["ratio"] <= 0.5)
-    assert f"| {entry['name']} |" in result.stdout
-    missing = "PyTorch is not installed" in result.stdout
-    assert missing is (find_spec("torch") is None)
+    printed = capsys.readouterr().out
+    assert f"| {entry['name']} |" in printed
+    assert ("PyTorch is not installed" in printed) is (find_spec("torch") is None)
+
+
+def test_the_command_stops_where_a_variant_ends_elsewhere(run, monkeypatch, capsys):
+    monkeypatch.setattr(run.cases, "deviations", lambda: {"wrong": (0.1, 0.0)})
+    monkeypatch.setattr(sys, "argv", ["run.py"])
+    assert run.main() == 1
+    assert capsys.readouterr().err == "wrong does not end where the chapter does\n"
+
+
+@pytest.mark.parametrize(("ours", "met"), [(1, True), (3, False)])
+def test_a_goal_is_met_or_missed(run, ours, met):
+    entry = run.result("ours", "rival", ours, 4, 0.5)
+    assert (entry["ratio"], entry["met"]) == (ours / 4, met)
+
+
+@pytest.mark.parametrize(
+    ("word", "rows"),
+    [
+        ("written naively", 1),
+        ("(c2)", 1),
+        ("peak memory", 3),
+        ("data_iter, 10,000,000 rows by 1000", 4),
+        ("(h)", 3),
+        ("memory of nothing", 0),
+    ],
+)
+def test_only_takes_the_rows_that_hold_the_word(run, word, rows):
+    assert sum(word in text for text, _ in run.measurements(has_torch=True)) == rows
 
 
 def test_the_peak_memory_of_an_epoch_holds_its_data_and_a_copy():
@@ -61,8 +88,13 @@ def test_the_peak_memory_of_an_epoch_holds_its_data_and_a_copy():
     rows = 2_000_000
     result = subprocess.run(
         [
-            *(sys.executable, "-W", "ignore", "benchmarks/cases.py", "--peak-memory"),
-            *("--case", f"epoch course {rows} 1000"),
+            sys.executable,
+            "-W",
+            "ignore",
+            "benchmarks/cases.py",
+            "--peak-memory",
+            "--case",
+            f"epoch course {rows} 1000",
         ],
         cwd=ROOT,
         capture_output=True,

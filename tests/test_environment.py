@@ -10,7 +10,7 @@ import pytest
 import yaml
 from common import ROOT
 
-from tools import doctor, launch
+from tools import doctor
 
 SETS = {name: (ROOT / name).read_text() for name in ("requirements.txt", "requirements-dev.txt")}
 
@@ -87,36 +87,6 @@ def test_the_readme_lists_every_notebook_in_both_languages(readme):
     for name in (ROOT / "notebooks/src/order.txt").read_text().split():
         for language in ("zh", "en"):
             assert f"(notebooks/{language}/{name}.ipynb)" in text
-
-
-@pytest.mark.parametrize(
-    "remote",
-    [
-        "git@github.com:someone/momentum.git",
-        "https://github.com/someone/momentum",
-        "https://token@github.com/someone/momentum.git",
-        "ssh://git@github.com/someone/momentum.git",
-    ],
-)
-def test_the_name_on_github_comes_from_the_remote(remote):
-    assert launch.name_on_github(remote) == "someone/momentum"
-
-
-@pytest.mark.parametrize("remote", ["", "/srv/git/momentum.git", "https://example.org/a/b.git"])
-def test_no_name_without_a_repository_on_github(remote):
-    assert launch.name_on_github(remote) is None
-
-
-def test_the_environment_may_say_the_name_on_github(monkeypatch):
-    monkeypatch.setenv("GITHUB_REPOSITORY", "someone/momentum")
-    assert launch.repository() == "someone/momentum"
-
-
-def test_the_launch_link_opens_the_chapter():
-    assert launch.binder_link("someone/momentum", "zh") == (
-        "https://mybinder.org/v2/gh/someone/momentum/main"
-        "?urlpath=lab/tree/notebooks/zh/momentum-scratch.ipynb"
-    )
 
 
 def test_the_doctor_finds_nothing_wrong_here():

@@ -3,6 +3,8 @@
 The jobs themselves, and what happens when their processes die, are tested in test_cluster.py.
 """
 
+import heapq
+import random
 import re
 
 import numpy as np
@@ -17,11 +19,7 @@ PRINTED = outputs("momentum-distributed")
 
 def test_workers_end_where_one_process_does():
     rows = re.findall(r"learning rates \[(.+)\], (\d) workers, .*: (\w+)\n", PRINTED["run"])
-    assert {(rates, workers) for rates, workers, _ in rows} == {
-        *(("0.2, 0.2, 0.02", workers) for workers in "124"),
-        ("0.2, 0.2, 0.2", "2"),
-    }
-    assert all(same == "True" for *_, same in rows)
+    assert rows == [("0.2, 0.2, 0.2", "2", "True"), ("0.2, 0.2, 0.02", "4", "True")]
     assert PRINTED["digits"].endswith("2 workers, same as one process: True\n")
 
 
@@ -30,7 +28,7 @@ def test_on_the_server_only_another_optimizer_makes_a_difference():
 
 
 def test_the_measured_bytes_are_the_formulas():
-    assert numbers(r"([\d.]+) times the formula", PRINTED["bytes"]) == [1, 1]
+    assert numbers(r"([\d.]+) times the formula", PRINTED["bytes"]) == [1]
 
 
 def test_what_the_text_says_of_the_cost():
@@ -55,17 +53,21 @@ def names():
     return found
 
 
-def test_staleness_makes_asynchronous_workers_overshoot(names):
-    """Each gradient counts in the staleness of those under way: W - 1 on average, at any speed."""
-    workers, runs, updates = 4, 20, 40
+@pytest.mark.cluster
+def test_of_several_asynchronous_workers_each_is_stale_by_the_others_at_most(names):
+    """What holds on any machine; how close the mean comes to W - 1 depends on how busy it is."""
+    workers, runs, updates = 2, 5, 40
     results = cluster.run(names["train_async"], 0.3, runs, updates, 0.002, workers=workers)
-    stale, path = names["staleness_and_path"](results, runs, updates)
+    stale, _ = names["staleness_and_path"](results, runs, updates)
     assert len(stale) == runs * updates
-    assert workers / 3 < stale.mean() < 1.2 * (workers - 1)  # less, as none is stale at the start
-    assert np.nanmin(path) < -0.05  # gradient descent, which multiplies by 0.7, stays above 0
-    assert min(names["momentum_path"](workers, 0.3, updates)) < -0.05
+    # While a gradient is computed, another worker may push many; but when one is pushed, each
+    # other worker has at most one under way, which it makes stale.
+    assert 0 <= stale.mean() <= workers - 1
+    for run in range(runs):  # whoever pushes first has pulled before anybody had pushed
+        assert 1 in {value for events in results for r, *_, value in events if r == run}
 
 
+@pytest.mark.cluster
 def test_a_single_asynchronous_worker_is_gradient_descent(names):
     results = cluster.run(names["train_async"], 0.3, 1, 10, 0.001, workers=1)
     stale, path = names["staleness_and_path"](results, 1, 10)
@@ -74,18 +76,42 @@ def test_a_single_asynchronous_worker_is_gradient_descent(names):
     np.testing.assert_allclose(names["momentum_path"](1, 0.3, 10), path, rtol=1e-5)
 
 
-def test_the_curve_with_momentum_is_the_mean_of_the_ideal_asynchronous_run(names):
-    """Simulated: equal workers, memoryless times, no time for communication."""
-    workers, lr, updates, runs = 4, 0.3, 12, 20_000
-    rng = np.random.default_rng(0)
-    paths = np.ones((runs, updates))
-    held = np.ones((runs, workers))  # the parameter that each worker has pulled
-    for t in range(1, updates):
-        pushes = rng.integers(workers, size=runs)  # who is next does not depend on the past
-        paths[:, t] = paths[:, t - 1] - lr * held[np.arange(runs), pushes]
-        held[np.arange(runs), pushes] = paths[:, t]
-    expected = names["momentum_path"](workers, lr, updates)
-    np.testing.assert_allclose(paths.mean(axis=0), expected, atol=0.02)
+def simulate(workers, lr, runs, updates, seed=0):
+    """Give what `train_async` gives on an ideal machine: communication takes no time."""
+    clock, results = random.Random(seed), [[] for _ in range(workers)]
+    for run in range(runs):
+        x = 1
+        held = [(0, x)] * workers  # when each worker has pulled, and what
+        left = [updates // workers] * workers
+        ends = sorted((clock.expovariate(1), rank) for rank in range(workers))
+        while ends:
+            pushed, rank = heapq.heappop(ends)
+            pulled, value = held[rank]
+            x -= lr * value
+            results[rank].append((run, pulled, pushed, value))
+            left[rank] -= 1
+            if left[rank]:
+                held[rank] = np.nextafter(pushed, np.inf), x
+                heapq.heappush(ends, (pushed + clock.expovariate(1), rank))
+    return results
+
+
+def test_staleness_makes_asynchronous_workers_overshoot(names):
+    """As the text reads the figure; and the curve with momentum is the mean of ideal runs."""
+    workers, lr, runs, updates = 4, 0.3, 200, 40
+    stale, path = names["staleness_and_path"](simulate(workers, lr, runs, updates), runs, updates)
+    assert len(stale) == runs * updates
+    curve = names["momentum_path"](workers, lr, updates)
+    assert min(path) < -0.05  # gradient descent, which multiplies by 0.7, stays above 0
+    assert min(curve) < -0.05
+    np.testing.assert_allclose(path, curve, atol=0.03)
+    few = stale.mean()
+    assert 0.8 * (workers - 1) < few < workers - 1  # somewhat below
+    stale, _ = names["staleness_and_path"](simulate(workers, lr, 10, 2000), 10, 2000)
+    assert few < stale.mean() < workers - 1  # “with more updates in a run it comes closer”
+    assert stale.mean() == pytest.approx(workers - 1, rel=0.05)
+    for k in range(5):
+        assert (stale == k).mean() == pytest.approx((1 - 1 / workers) ** k / workers, abs=0.02)
 
 
 def test_the_expected_update_is_momentums():

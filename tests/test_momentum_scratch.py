@@ -10,6 +10,7 @@ from common import EDITIONS, ROOT, read
 from matplotlib import pyplot as plt
 
 from course import play
+from course.play.training import sampled
 
 CHAPTERS = {
     edition: read(ROOT / f"notebooks/{edition}/momentum-scratch.ipynb") for edition in EDITIONS
@@ -272,7 +273,7 @@ def test_the_sliders_train_as_the_chapter_does(chapter, scaled, lr, mom, batch_s
     assert finite.all() or lr == 3
     assert finite.sum() > 20 or batch_size >= 300
     np.testing.assert_allclose(losses[finite], np.array(expected)[finite], rtol=1e-3)
-    np.testing.assert_allclose(play.sampled(len(losses), batch_size, 1000), x, atol=1e-9)
+    np.testing.assert_allclose(sampled(len(losses), batch_size, 1000), x, atol=1e-9)
 
 
 def test_the_goal_of_the_sliders(chapter):

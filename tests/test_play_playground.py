@@ -1,6 +1,6 @@
 """The playground: its numbers against MXNet and NumPy, its page in a real Chromium, its picture."""
 
-import gzip
+import base64
 import inspect
 import io
 import itertools
@@ -11,17 +11,18 @@ import re
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from browser import SCREENSHOTS, launch, needs_chromium, note_errors
-from common import ROOT, numbers, outputs
+from browser import SCREENSHOTS
+from common import numbers, outputs
 from mxnet import autograd, nd
 from PIL import Image
-from playwright.sync_api import sync_playwright
 
 from course import play
 from course.chapters import sgd_momentum
+from course.play.playground import DEFAULTS, LIMITS, follow, picture
+from course.play.widget import module as module_of
 
-MODULE = ROOT / "course/play/playground.js"
-ADDRESS = "http://localhost/"  # answered by the test itself: no request leaves the browser
+MODULE = module_of("playground")
+WIDE, PHONE = {"width": 1200, "height": 1000}, {"width": 360, "height": 740}
 PAGE = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Playground</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
 <main><h1>Playground</h1><div id="here"></div></main>
@@ -32,50 +33,24 @@ window.view = P.mount(document.getElementById("here"), {{lang: "{lang}", address
 </script></html>"""
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = launch(playwright)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
-def open_page(browser):
-    """Give a function that opens a page with a playground; no error may come up on it."""
-    contexts, pages = [], []
-
-    def answer(route):
-        path = route.request.url.removeprefix(ADDRESS)
-        if path == "playground.js":
-            route.fulfill(body=MODULE.read_text(), content_type="text/javascript")
-        else:
-            route.fulfill(body=PAGE.format(lang=path), content_type="text/html")
+def open_page(serve):
+    """Give a function that opens a page with a playground."""
+    site = {"playground.js": MODULE, **{lang: PAGE.format(lang=lang) for lang in ("en", "zh")}}
 
     def open_page(lang="en", state="", **settings):
-        context = browser.new_context(**{"viewport": {"width": 1200, "height": 1000}, **settings})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        note_errors(page, (ADDRESS, "data:"))
-        page.route(f"{ADDRESS}**", answer)
-        page.goto(f"{ADDRESS}{lang}#{state}")
+        page = serve(site, f"{lang}#{state}", **{"viewport": WIDE, **settings})
         page.wait_for_function("window.view")
-        pages.append(page)
         return page
 
-    yield open_page
-    found = [(page.foreign, page.errors) for page in pages]
-    for context in contexts:
-        context.close()
-    assert found == [([], [])] * len(found)
+    return open_page
 
 
 @pytest.fixture(scope="module")
 def module(browser):
-    """Give a function that calls one of the module's on JSON arguments."""
+    """Give a function that calls one of the module's on JSON arguments; `each` does so many times."""
     page = browser.new_page()
-    source = json.dumps(MODULE.read_text())
+    source = json.dumps(MODULE)
     page.evaluate(
         "async source => { window.P = await import(URL.createObjectURL("
         f"new Blob([{source}], {{type: 'text/javascript'}}))) }}"
@@ -84,12 +59,18 @@ def module(browser):
     def call(name, *arguments):
         return page.evaluate("([name, ...rest]) => P[name](...rest)", [name, *arguments])
 
-    call.evaluate = page.evaluate
-    return call
+    def each(name, calls):
+        return page.evaluate(
+            "([name, calls]) => calls.map(rest => P[name](...rest))", [name, calls]
+        )
+
+    call.evaluate, call.each = page.evaluate, each
+    yield call
+    page.close()
 
 
 def state(**settings):
-    return {**play.DEFAULTS, **settings}
+    return {**DEFAULTS, **settings}
 
 
 # Mathematics
@@ -104,15 +85,15 @@ BEST = {  # Polyak's pair for the eigenvalues 1/κ and 1
 }
 CASES = [
     state(),
-    state(eta=0.1, gamma=0.9, kappa=100, x1=-1.3, x2=0.4, updates=300),
-    state(eta=3.7, gamma=0.9, kappa=7, x1=0.3, x2=-1.1, updates=200),
+    state(eta=0.1, gamma=0.9, kappa=100, x1=-1.3, x2=0.4, updates=120),
+    state(eta=3.7, gamma=0.9, kappa=7, x1=0.3, x2=-1.1),
     state(eta=4.1, gamma=0.5, kappa=50, updates=100),  # diverges
-    state(**BEST[1000], updates=200),
+    state(**BEST[1000], updates=100),
     *(
         state(eta=0.8, gamma=gamma, kappa=30, convention=convention, nesterov=nesterov, **more)
         for convention in ("inside", "outside")
         for nesterov in (False, True)
-        for gamma, more in ((0.9, {"decay": 13}), (0.6, {"x1": -0.7, "updates": 120}))
+        for gamma, more in ((0.9, {"decay": 13, "updates": 40}), (0.6, {"x1": -0.7, "updates": 20}))
     ),
 ]
 
@@ -152,7 +133,6 @@ def assert_same_path(points, expected):
     assert (error <= 1e-9 * np.linalg.norm(expected, axis=1)).all()
 
 
-@needs_chromium
 @pytest.mark.parametrize("setting", CASES)
 def test_the_trajectories_are_those_of_mxnet_in_float64(module, setting):
     paths = module.evaluate(
@@ -173,8 +153,8 @@ def test_the_trajectories_are_those_of_mxnet_in_float64(module, setting):
         assert np.linalg.norm(momentum - expected, axis=1).max() > 0.1
     else:
         assert paths["other"] is None
-    assert_same_path(play.follow(setting), momentum)  # what the static picture shows
-    assert_same_path(play.follow(setting, descent=True), descent)
+    assert_same_path(follow(setting), momentum)  # what the static picture shows
+    assert_same_path(follow(setting, descent=True), descent)
 
 
 def update_matrix(h, gamma, nesterov):
@@ -186,23 +166,22 @@ def update_matrix(h, gamma, nesterov):
     return np.array(columns).T
 
 
-@needs_chromium
-@pytest.mark.parametrize("nesterov", [False, True])
-def test_the_rate_is_the_spectral_radius(module, nesterov):
+def test_the_rate_is_the_spectral_radius(module):
     draw = random.Random(5)
-    for _ in range(200):
-        eta, gamma = 10 ** draw.uniform(-2, 0.7), draw.uniform(0, 0.999)
-        curvature = 10 ** draw.uniform(-3, 0)
+    cases = [
+        (10 ** draw.uniform(-2, 0.7), draw.uniform(0, 0.999), 10 ** draw.uniform(-3, 0), nesterov)
+        for nesterov in 200 * [False, True]
+    ]
+    for case, found in zip(cases, module.each("rate", cases)):
+        eta, gamma, curvature, nesterov = case
         inside = update_matrix(eta * curvature, gamma, nesterov)
         # Outside, v is 1/η times as large; the same matrix in other units has the same roots.
         outside = np.diag([1 / eta, 1]) @ inside @ np.diag([eta, 1])
-        found = module("rate", eta, gamma, curvature, nesterov)
         for matrix in (inside, outside):
             radius = abs(np.linalg.eigvals(matrix)).max()
-            assert found == pytest.approx(radius, rel=1e-6), (eta, gamma, curvature)
+            assert found == pytest.approx(radius, rel=1e-6), case
 
 
-@needs_chromium
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("gamma", [0, 0.3, 0.9, 0.999])
 def test_the_edge_is_where_convergence_ends(module, nesterov, gamma):
@@ -217,7 +196,6 @@ def test_the_edge_is_where_convergence_ends(module, nesterov, gamma):
     assert module("rate", edge, gamma, 1, nesterov) == pytest.approx(1, abs=1e-9)
 
 
-@needs_chromium
 def test_the_updates_needed_are_those_of_the_notebook(module):
     printed = outputs("momentum-when")["kappa"]
     kappas = numbers(r"kappa = +(\d+)", printed)
@@ -230,42 +208,40 @@ def test_the_updates_needed_are_those_of_the_notebook(module):
         assert module("simulate", descent)["descent"]["needed"] == without
 
 
-@needs_chromium
 def test_the_rate_measured_is_about_the_rate_predicted(module):
-    for eta, gamma, kappa, nesterov in itertools.product(
-        (0.1, 0.5, 1.3, 2.5, 4.5), (0, 0.5, 0.9, 0.97), (1, 10, 200), (False, True)
-    ):
-        setting = state(eta=eta, gamma=gamma, kappa=kappa, nesterov=nesterov)
-        measured = module("simulate", setting)["momentum"]["measured"]
-        predicted = module("worstRate", eta, gamma, kappa, nesterov)
-        # Near equal roots the error is like tρᵗ, which looks a little slower.
-        assert measured == pytest.approx(predicted, rel=0.03), setting
+    cases = [*itertools.product((0.1, 0.5, 2.5, 4.5), (0, 0.5, 0.97), (1, 10, 200), (False, True))]
+    names = ("eta", "gamma", "kappa", "nesterov")
+    measured = module.evaluate(
+        "cases => cases.map(one => P.simulate(one).momentum.measured)",
+        [state(**dict(zip(names, case))) for case in cases],
+    )
+    # Near equal roots the error is like tρᵗ, which looks a little slower.
+    assert measured == pytest.approx(module.each("worstRate", cases), rel=0.03)
 
 
 # The state
 
 
-@needs_chromium
 def test_python_and_the_module_agree_on_what_a_state_is(module):
-    assert module.evaluate("P.DEFAULTS") == play.DEFAULTS
-    assert {k: tuple(v) for k, v in module.evaluate("P.LIMITS").items()} == play.LIMITS
+    assert module.evaluate("P.DEFAULTS") == DEFAULTS
+    assert {k: tuple(v) for k, v in module.evaluate("P.LIMITS").items()} == LIMITS
     signature = inspect.signature(play.trajectory)
-    assert {*signature.parameters} == {*play.DEFAULTS, "start"} - {"x1", "x2"}
+    assert {*signature.parameters} == {*DEFAULTS, "start"} - {"x1", "x2"}
 
 
-@needs_chromium
 def test_the_address_reproduces_a_state(module):
-    draw = random.Random(3)
+    draw, settings = random.Random(3), []
     for _ in range(100):
-        setting = {key: draw.uniform(*limits) for key, limits in play.LIMITS.items()}
+        setting = {key: draw.uniform(*limits) for key, limits in LIMITS.items()}
         setting["updates"] = draw.randint(10, 1000)
         setting["decay"] = draw.randint(0, setting["updates"])
         setting["convention"] = draw.choice(["inside", "outside"])
         setting["nesterov"] = draw.choice([True, False])
-        assert module("parse", module("format", setting)) == setting
+        settings.append(setting)
+    addresses = module.each("format", [[setting] for setting in settings])
+    assert module.each("parse", [[address] for address in addresses]) == settings
 
 
-@needs_chromium
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
@@ -286,7 +262,6 @@ def test_a_bad_address_gives_a_valid_state(module, address, expected):
     assert module("parse", address) == state(**expected)
 
 
-@needs_chromium
 def test_a_page_with_a_bad_address_opens(open_page):
     page = open_page(state="eta=NaN&gamma=-7&kappa=ten&x1=%E0%A4%A&decay=1e999&&nesterov")
     assert page.evaluate("view.state") == state(gamma=0, decay=60)
@@ -305,7 +280,6 @@ SOLUTIONS = [
 REACHED = "([i, setting]) => P.GOALS[i].reached(P.valid(setting), P.simulate(setting))"
 
 
-@needs_chromium
 @pytest.mark.parametrize("goal", range(len(SOLUTIONS)))
 def test_a_goal_can_be_reached_and_is_not_reached_from_the_outset(module, goal):
     assert module.evaluate("P.GOALS.length") == len(SOLUTIONS)
@@ -316,15 +290,17 @@ def test_a_goal_can_be_reached_and_is_not_reached_from_the_outset(module, goal):
     assert not module.evaluate(REACHED, [goal, elsewhere])
 
 
-@needs_chromium
-@pytest.mark.parametrize("goal", [1, 2, 3])
-def test_gradient_descent_reaches_no_goal_that_asks_for_momentum(module, goal):
-    kappa = module.evaluate(f"P.GOALS[{goal}].setup.kappa")
-    for eta in np.linspace(0.5, 5, 60):
-        assert not module.evaluate(REACHED, [goal, state(eta=eta, gamma=0, kappa=kappa)])
+def test_gradient_descent_reaches_no_goal_that_asks_for_momentum(module):
+    reached = module.evaluate(
+        """settings => P.GOALS.map((goal, i) => settings.some(one => {
+            const state = P.valid({...one, ...goal.setup});
+            return i && i < 4 && goal.reached(state, P.simulate(state));
+        }))""",
+        [state(eta=eta, gamma=0) for eta in np.linspace(0.5, 5, 60)],
+    )
+    assert not any(reached)
 
 
-@needs_chromium
 def test_a_reached_goal_gets_its_mark(open_page):
     page = open_page()
     page.get_by_role("button", name="Set up: 4").click()
@@ -354,8 +330,7 @@ def middle(locator):
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-@needs_chromium
-def test_the_start_is_dragged_with_the_mouse(open_page):
+def test_the_mouse_drags_the_start_and_chooses_on_the_map(open_page):
     page = open_page()
     start = page.get_by_role("slider", name="Start of the paths")
     before = drawn(page)
@@ -376,8 +351,18 @@ def test_the_start_is_dragged_with_the_mouse(open_page):
     page.mouse.move(x, y)  # the button is up
     assert page.evaluate("view.state") == setting
 
+    plot = page.get_by_role("img", name=re.compile("Here the rate is")).bounding_box()
+    page.mouse.click(
+        plot["x"] + 42 + (plot["width"] - 50) / 2, plot["y"] + 8 + 0.25 * (plot["height"] - 44)
+    )
+    setting = page.evaluate("view.state")
+    assert setting["eta"] == pytest.approx((0.01 * 5) ** 0.5, rel=0.02)  # half-way on a log scale
+    assert setting["gamma"] == pytest.approx(0.75, abs=0.01)
+    assert [old == new for old, new in zip(after, drawn(page))] == [False, False, True]
+    eta = page.get_by_role("spinbutton", name="learning rate η")
+    assert eta.input_value() == str(setting["eta"])
 
-@needs_chromium
+
 def test_the_keyboard_reaches_and_moves_everything(open_page):
     page = open_page()
     seen = []
@@ -401,10 +386,7 @@ def test_the_keyboard_reaches_and_moves_everything(open_page):
     assert "outside" in (page.evaluate("view.state.convention"), *(role for role, _ in seen))
     assert sum(name is not None and name.startswith("Set up") for _, name in seen) == 5
 
-
-@needs_chromium
-def test_arrow_keys_step_by_direction(open_page):
-    page = open_page()
+    page.evaluate("view.set(P.DEFAULTS)")
     page.get_by_role("slider", name="Start of the paths").focus()
     for key in ("ArrowLeft", "ArrowLeft", "Shift+ArrowDown"):
         page.keyboard.press(key)
@@ -415,31 +397,13 @@ def test_arrow_keys_step_by_direction(open_page):
     page.keyboard.press("ArrowRight")
     setting = page.evaluate("view.state")
     assert (setting["eta"], setting["gamma"]) == (1.63, 0.51)
-    for _ in range(30):
-        page.keyboard.press("Shift+ArrowRight")
-    assert page.evaluate("view.state.eta") == play.LIMITS["eta"][1]
+    page.evaluate("view.set({...P.DEFAULTS, eta: 4.9})")
+    page.keyboard.press("Shift+ArrowRight")
+    assert page.evaluate("view.state.eta") == LIMITS["eta"][1]
 
 
-@needs_chromium
-def test_a_click_on_the_map_goes_there(open_page):
-    page = open_page()
-    plot = page.get_by_role("img", name=re.compile("Here the rate is")).bounding_box()
-    before = drawn(page)
-    page.mouse.click(
-        plot["x"] + 42 + (plot["width"] - 50) / 2, plot["y"] + 8 + 0.25 * (plot["height"] - 44)
-    )
-    setting = page.evaluate("view.state")
-    assert setting["eta"] == pytest.approx((0.01 * 5) ** 0.5, rel=0.02)  # half-way on a log scale
-    assert setting["gamma"] == pytest.approx(0.75, abs=0.01)
-    assert [old == new for old, new in zip(before, drawn(page))] == [False, False, True]
-    assert page.get_by_role("spinbutton", name="learning rate η").input_value() == str(
-        setting["eta"]
-    )
-
-
-@needs_chromium
 def test_touch_drags_the_handle_and_taps_the_map_but_else_scrolls(open_page):
-    page = open_page(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
     touch = page.context.new_cdp_session(page)
 
     def swipe(x, y, dx, dy):
@@ -469,7 +433,6 @@ def test_touch_drags_the_handle_and_taps_the_map_but_else_scrolls(open_page):
     page.wait_for_function("eta => view.state.eta !== eta", arg=dragged["eta"])
 
 
-@needs_chromium
 def test_the_page_says_what_the_numbers_say(open_page):
     page = open_page(state="eta=4.2&gamma=0.5&kappa=100")
     said = page.locator("p[role=status]")
@@ -485,7 +448,6 @@ def test_the_page_says_what_the_numbers_say(open_page):
     assert page.get_by_role("row", name=re.compile("‖x‖")).inner_text().split()[-1] == "93"
 
 
-@needs_chromium
 def test_the_choice_of_convention_shows_at_a_decay(open_page):
     page = open_page()
     same = drawn(page)
@@ -501,10 +463,38 @@ def test_the_choice_of_convention_shows_at_a_decay(open_page):
     assert page.evaluate("view.state.decay") == 5
 
 
-@needs_chromium
+def test_a_number_is_taken_as_people_write_it_and_bounded_when_it_is_written(open_page):
+    page = open_page(state="decay=50&kappa=7")
+    eta, kappa, updates = (
+        page.get_by_role("spinbutton", name=name)
+        for name in ("learning rate η", "condition number κ", "updates drawn")
+    )
+    for text, value in (("0,3", 0.3), ("0.05", 0.05), ("０．２", 0.2), ("1e-1", 0.1)):
+        eta.fill(text)
+        assert page.evaluate("view.state.eta") == value
+    for text in ("abc", "", "-", "7", "0"):  # nothing that it can be, and not yet at an end
+        eta.fill(text)
+        assert page.evaluate("view.state.eta") == 0.1
+    kappa.fill("10,000")
+    assert eta.input_value() == "0.01"  # now it is
+    assert page.evaluate("view.state.kappa") == 10000
+    updates.press("ControlOrMeta+a")
+    seen = []
+    for key in "300":
+        updates.press(key)
+        seen.append(page.evaluate("[view.state.updates, view.state.decay]"))
+    assert seen == [[60, 50], [30, 30], [300, 50]]
+    updates.press("ArrowUp")
+    assert updates.input_value() == "301"
+    updates.fill("5000")
+    updates.press("Enter")
+    assert (updates.input_value(), page.evaluate("view.state.updates")) == ("1000", 1000)
+    assert page.evaluate("view.state.decay") == 50
+
+
 def test_a_link_reproduces_what_one_sees(open_page):
     page = open_page(permissions=["clipboard-read", "clipboard-write"])
-    assert page.url == f"{ADDRESS}en#"  # nothing is written before anything is changed
+    assert page.url == "http://localhost/en#"  # nothing is written before anything is changed
     page.get_by_role("slider", name="condition number κ").focus()
     page.keyboard.press("End")
     page.get_by_role("checkbox", name="Nesterov").check()
@@ -519,33 +509,14 @@ def test_a_link_reproduces_what_one_sees(open_page):
     again.wait_for_function("view.state.eta === 0.5 && view.state.kappa === P.DEFAULTS.kappa")
 
 
-@needs_chromium
-def test_the_words_are_complete_in_both_languages(module, open_page):
-    kinds = module.evaluate(
-        """() => Object.fromEntries(Object.entries(P.WORDS).map(([lang, words]) => [lang,
-            Object.fromEntries(Object.entries(words).map(([key, word]) => [key,
-                typeof word === "string" ? word : word(...Array(word.length).fill("7"))]))]))"""
-    )
-    assert list(kinds) == ["en", "zh"]
-    assert kinds["en"].keys() == kinds["zh"].keys()
-    for key, zh in kinds["zh"].items():
-        assert re.search("[\u4e00-\u9fff]", zh) or key == "nesterovName", key
-        assert kinds["en"][key].strip() and not re.search("[\u4e00-\u9fff]", kinds["en"][key])
-        assert zh.count("7") == kinds["en"][key].count("7"), key
-    used = set(re.findall(r"words\.(\w+)|words\[`(goal)", MODULE.read_text()))
-    assert {name for name, goal in used if name} <= kinds["en"].keys()
-    for lang in ("en", "zh"):
-        page = open_page(lang)
-        seen = page.locator("#here > div")
-        text = page.evaluate("document.querySelector('#here > div').shadowRoot.textContent")
-        assert "undefined" not in text and "NaN" not in text
-        assert seen.get_attribute("lang") == {"en": "en", "zh": "zh-CN"}[lang]
-
-
-@needs_chromium
 @pytest.mark.parametrize(
     ("lang", "scheme", "width"),
-    [("en", "light", 1200), ("en", "dark", 360), ("zh", "dark", 1200), ("zh", "light", 360)],
+    [
+        ("en", "light", 1200),
+        ("zh", "dark", 360),
+        pytest.param("en", "dark", 360, marks=pytest.mark.deep),
+        pytest.param("zh", "light", 1200, marks=pytest.mark.deep),
+    ],
 )
 def test_axe_finds_no_barrier_and_nothing_scrolls_sideways(open_page, lang, scheme, width):
     page = open_page(
@@ -563,9 +534,11 @@ def test_axe_finds_no_barrier_and_nothing_scrolls_sideways(open_page, lang, sche
         (fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]
     ] == []
     assert page.evaluate("document.documentElement.scrollWidth") == width
+    seen = page.locator("#here > div")
+    assert seen.get_attribute("lang") == {"en": "en", "zh": "zh-CN"}[lang]
+    assert not re.search("undefined|NaN", seen.evaluate("one => one.shadowRoot.textContent"))
 
 
-@needs_chromium
 def test_light_and_dark_follow_the_page_around_it(open_page):
     page = open_page(color_scheme="light")
     theme = page.locator(".playground")
@@ -589,7 +562,6 @@ def test_light_and_dark_follow_the_page_around_it(open_page):
     is_shown("light")
 
 
-@needs_chromium
 def test_the_widget_and_its_model_follow_each_other_until_it_goes(open_page):
     page = open_page()
     page.evaluate(
@@ -618,13 +590,7 @@ def test_the_widget_and_its_model_follow_each_other_until_it_goes(open_page):
     assert page.evaluate(
         "() => { leave(); return [model.listeners.size, el.children.length] }"
     ) == [0, 0]
-    assert page.url == f"{ADDRESS}en#"
-
-
-def test_the_module_is_small_and_stands_alone():
-    source = MODULE.read_bytes()
-    assert len(gzip.compress(source)) < 15_000
-    assert not re.search(rb"^import|import\(|https?://", source, re.MULTILINE)
+    assert page.url == "http://localhost/en#"
 
 
 # In Python
@@ -681,10 +647,10 @@ def test_the_widget_has_a_picture_and_a_text_for_where_no_kernel_runs():
     assert set(data) == {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"}
     json.dumps(data)
     assert eval(data["text/plain"], {"trajectory": play.trajectory}).state == widget.state
-    first, second = (play.picture(state(eta=eta)) for eta in (0.5, 1.6))
-    assert first == play.picture(state(eta=0.5)) != second
-    for png in (first, play.picture(state(eta=5, gamma=0.9, updates=1000, decay=900))):  # diverges
-        with Image.open(io.BytesIO(png)) as image:
+    png = base64.b64decode(data["image/png"])
+    assert png == widget.picture()
+    for one in (png, picture(state(eta=5, gamma=0.9, updates=1000, decay=900))):  # diverges
+        with Image.open(io.BytesIO(one)) as image:
             image.load()
             assert min(image.size) > 200
             assert len(image.getcolors(2**20)) > 50

@@ -54,8 +54,16 @@ METADATA = {
     },
 }
 WORDS = {
-    "zh": {"contents": "目录", "other": "English"},
-    "en": {"contents": "Contents", "other": "中文"},
+    "zh": {
+        "contents": "目录",
+        "other": "English",
+        "begin": "约 {minutes} 分钟 · {exercises} 道练习 · 按 Shift+Enter 运行单元格",
+    },
+    "en": {
+        "contents": "Contents",
+        "other": "中文",
+        "begin": "About {minutes} minutes · {exercises} exercises · Shift+Enter runs a cell",
+    },
 }
 
 
@@ -105,6 +113,22 @@ def navigation(names, titles, name, language, variant):
     return " · ".join(links)
 
 
+def beginning(source, language):
+    """Give the line that says how long a notebook takes and how to run it; "" if it has no code.
+
+    The minutes are of the English edition, to five: 200 words or 20 lines of code a minute, and 3
+    for an exercise.
+    """
+    cells = cells_of(source, "en", "exercise")
+    if not any(cell.cell_type == "code" for cell in cells):
+        return ""
+    words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
+    lines = sum(len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code")
+    exercises = sum(tag(cell, "exercise") is not None for cell in cells)
+    minutes = 5 * max(1, round((words / 200 + lines / 20 + 3 * exercises) / 5))
+    return "\n\n" + WORDS[language]["begin"].format(minutes=minutes, exercises=exercises)
+
+
 def folder(language, variant):
     """Give the folder of an edition."""
     return language if variant == "exercise" else f"{language}-solutions"
@@ -132,7 +156,7 @@ def edition(sources, name, language, variant):
         contents = [f"1. [{titles[other]}]({other}.ipynb)" for other in names if other != INDEX]
         cells.append(nbformat.v4.new_markdown_cell("\n".join(contents), id="contents"))
     cells = [
-        nbformat.v4.new_markdown_cell(line, id="first"),
+        nbformat.v4.new_markdown_cell(line + beginning(sources[name], language), id="first"),
         *cells,
         nbformat.v4.new_markdown_cell(line, id="last"),
     ]

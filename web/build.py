@@ -6,6 +6,7 @@ One site in each language from the notebooks with their stored outputs, and a pa
 import argparse
 import json
 import os
+import re
 import shutil
 import string
 import subprocess
@@ -19,6 +20,10 @@ import nbformat
 
 WEB = Path(__file__).parent
 ROOT = WEB.parent
+sys.path.insert(0, str(ROOT))
+
+from course.play.widget import module  # noqa: E402
+
 LANGUAGES = ("zh", "en")
 REFERENCES = {
     "zh": {"title": "参考文献", "intro": "各章引用的文献。", "cited": "引用处：{}。", "and": "、"},
@@ -43,9 +48,21 @@ MISSING = {
     "title": "404",
     "zh": "这里没有网页。",
     "en": "There is no such page.",
-    # Shown at any address, so its links start from the site's own (GitHub Pages: /REPOSITORY).
-    "head": f'<base href="{os.environ.get("BASE_PATH", "").rstrip("/")}/">',
 }
+
+
+def repository():
+    """Give the name of this repository on GitHub, OWNER/REPOSITORY; None if it has none."""
+    remote = subprocess.run(
+        ["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True
+    ).stdout.strip()
+    return os.environ.get("GITHUB_REPOSITORY") or name_on_github(remote)
+
+
+def name_on_github(remote):
+    """Give OWNER/REPOSITORY from the address of a git remote; None if it is not on GitHub."""
+    match = re.search(r"[@/]github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", remote)
+    return match and match[1]
 
 
 def references(language):
@@ -84,24 +101,12 @@ def prepare(folder):
 
 def run_sphinx(folder, site):
     """Make the pages of both languages, at the same time; a warning is an error."""
-    runs = [
-        subprocess.Popen(
-            [
-                *(
-                    sys.executable,
-                    "-m",
-                    "sphinx",
-                    "--quiet",
-                    "--fail-on-warning",
-                    "--tag",
-                    language,
-                ),
-                *("--conf-dir", WEB, "--doctree-dir", folder / "doctrees" / language),
-                *(folder / "notebooks" / language, folder / "html" / language),
-            ],
-        )
-        for language in LANGUAGES
-    ]
+    command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--conf-dir", WEB]
+    runs = []
+    for language in LANGUAGES:
+        own = ["--tag", language, "--doctree-dir", folder / "doctrees" / language]
+        pages = [folder / "notebooks" / language, folder / "html" / language]
+        runs.append(subprocess.Popen(command + own + pages))
     if any([run.wait() for run in runs]):  # noqa: C419, wait for both
         sys.exit("The web edition was not built.")
     for language in LANGUAGES:
@@ -120,17 +125,20 @@ def prune(pages):
 def index(pages):
     """Make the search index of the pages in a language."""
     command = [sys.executable, "-m", "pagefind", "--silent", "--site", pages, "--keep-index-url"]
-    command += [
-        "--root-selector",
-        "article.bd-article",
-        "--exclude-selectors",
-        ".headerlink, .math",
-    ]
+    command += ["--root-selector", "article.bd-article"]
+    command += ["--exclude-selectors", ".headerlink, .math"]
     subprocess.run(command, check=True)
 
 
-def build(site):
-    """Build the whole site in the folder `site`, anew."""
+def build(site, base_path=""):
+    """Build the whole site in the folder `site`, anew.
+
+    Parameters
+    ----------
+    site : Path
+    base_path : str
+        Where the site will stand on its host; GitHub Pages: /REPOSITORY.
+    """
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
@@ -142,14 +150,18 @@ def build(site):
     (site / "mathjax").mkdir()
     shutil.copy(mathjax.locate(), site / "mathjax")
     # As a string in a plain script, since a page opened from a file may not import a module.
-    module = json.dumps((ROOT / "course/play/playground.js").read_text(), ensure_ascii=False)
+    playground = json.dumps(module("playground"), ensure_ascii=False)
     for language in LANGUAGES:
         prune(site / language)
         index(site / language)
-        (site / language / "_static/playground.js").write_text(f"playgroundModule = {module};\n")
+        (site / language / "_static/playground.js").write_text(
+            f"playgroundModule = {playground};\n"
+        )
     start = string.Template((WEB / "start.html").read_text())
     (site / "index.html").write_text(start.substitute(START))
-    (site / "404.html").write_text(start.substitute(MISSING))
+    # Shown at any address, so its links start from the site's own.
+    base = f'<base href="{base_path.rstrip("/")}/">'
+    (site / "404.html").write_text(start.substitute(MISSING, head=base))
     shutil.copy(WEB / "icon.svg", site)
     (site / ".nojekyll").touch()  # GitHub Pages would leave out _static
 
@@ -157,4 +169,4 @@ def build(site):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=WEB / "_site")
-    build(parser.parse_args().folder)
+    build(parser.parse_args().folder, os.environ.get("BASE_PATH", ""))

@@ -5,6 +5,7 @@ import json
 import sys
 from importlib import metadata
 from pathlib import Path
+from urllib.parse import urlencode
 
 import jinja2
 import nbformat
@@ -12,8 +13,8 @@ from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from tools import launch  # noqa: E402
 from tools.sources import order  # noqa: E402
+from web import build  # noqa: E402
 
 LANGUAGES = {
     "zh": {"code": "zh-CN", "name": "中文", "folder": "zh"},
@@ -88,7 +89,7 @@ html_theme_options = {
         cc='<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>',
     ),
 }
-repository = launch.repository()
+repository = build.repository()
 if repository:
     html_theme_options |= {
         "repository_url": f"https://github.com/{repository}",
@@ -139,13 +140,19 @@ def class_page(template):
     full, *_, two_threads = (row for row in entries if row["learners"] > 1)
     one, three = (server + notebooks * full["pss_mb"] for notebooks in (1, 3))
     named = repository or "OWNER/REPOSITORY"
+    chapter = f"notebooks/{FOLDER}/momentum-scratch.ipynb"
+    pull = {
+        "repo": f"https://github.com/{named}",
+        "branch": "main",
+        "urlpath": f"lab/tree/{named.partition('/')[2]}/{chapter}",
+    }
     environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
     environment.filters |= {"s": "{:.1f}".format, "mb": "{:,.0f}".format}
     return environment.from_string(template).render(
         measured,
         repository=repository,
-        binder=launch.binder_link(named, FOLDER),
-        pull=launch.hub_link("https://hub.example.org", named, FOLDER),
+        binder=f"https://mybinder.org/v2/gh/{named}/main?urlpath=lab/tree/{chapter}",
+        pull=f"https://hub.example.org/hub/user-redirect/git-pull?{urlencode(pull)}",
         nbgitpuller=metadata.version("nbgitpuller"),
         full=full,
         peak=max(row["peak_rss_mb"] for row in entries),
@@ -176,11 +183,8 @@ def adapt(app, docname, source):
         cells.append(cell)
         cells += map(nbformat.v4.new_markdown_cell, playgrounds(docname, cell))
     if docname == app.config.root_doc:
-        pages = [name for name in order() if name != docname] + [
-            "playground",
-            "references",
-            "class",
-        ]
+        pages = [name for name in order() if name != docname]
+        pages += ["playground", "references", "class"]
         toctree = "\n".join(["```{toctree}", ":hidden:", *pages, "```"])
         cells.append(nbformat.v4.new_markdown_cell(f"{WORDS['more']}\n\n{toctree}"))
     notebook.cells = cells

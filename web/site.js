@@ -110,6 +110,6 @@ document.addEventListener("DOMContentLoaded", () => {
 
 addEventListener("load", async () => {
   await window.MathJax?.startup.promise;
-  letScroll();
-  addEventListener("resize", letScroll);
+  // Not only when the window is resized: the side bars take their room after it.
+  new ResizeObserver(letScroll).observe(document.querySelector("article"));
 });

@@ -1,4 +1,6 @@
-"""A parameter server of MXNet's, started and watched over: on this machine, or one process of it."""
+"""MXNet's parameter server, started and watched over: on this machine, or one process of it."""
 
-from course.cluster.job import *  # noqa: F403
-from course.cluster.job import be_child  # noqa: F401
+from course.cluster.job import run, start
+from course.cluster.process import ClusterError
+
+__all__ = ["ClusterError", "run", "start"]

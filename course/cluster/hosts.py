@@ -10,7 +10,7 @@ import socket
 import time
 from contextlib import ExitStack, suppress
 
-from course.cluster import (
+from course.cluster.process import (
     NO_STORE,
     PATIENCE,
     ClusterError,

@@ -167,7 +167,7 @@ def train_on_server(X, y, batch_size, lr, decay, mom, epochs, seed=SEED, path=No
 
 def main():
     """Read the command line and train."""
-    parser = argparse.ArgumentParser(prog="distributed.py", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="regression.py", description=__doc__.splitlines()[0])
     parser.add_argument("--momentum", choices=("worker", "server"), default="worker")
     parser.add_argument("--examples", type=int, default=1000, metavar="N")
     parser.add_argument("--batch-size", type=int, default=20, metavar="N")
@@ -182,10 +182,18 @@ def main():
     if options.resume and not options.checkpoint:
         parser.error("--resume needs --checkpoint FILE, from which to go on")
     train = train_on_workers if options.momentum == "worker" else train_on_server
+    X, y = make_data(options.examples, options.seed)
     history = train(
-        *make_data(options.examples, options.seed),
-        *(options.batch_size, options.lr, options.decay, options.mom, options.epochs, options.seed),
-        *(options.checkpoint, options.resume),
+        X,
+        y,
+        batch_size=options.batch_size,
+        lr=options.lr,
+        decay=options.decay,
+        mom=options.mom,
+        epochs=options.epochs,
+        seed=options.seed,
+        path=options.checkpoint,
+        resume=options.resume,
     )
     print("w, b:", *(value for param in history[-1] for value in param.ravel()))
 

@@ -2,8 +2,8 @@
 //
 //   f(x) = ½(λ₁x₁² + λ₂x₂²) with λ₁ = 1/κ and λ₂ = 1, so that κ is the condition number.
 //
-// One module without dependencies: an anywidget in a notebook (the default export, see play.py),
-// and on any page `mount(element, {lang, state, address})`.
+// With shared.js before it, one module without dependencies: an anywidget in a notebook (the default
+// export, see playground.py), and on any page `mount(element, {lang, state, address})`.
 
 // ---------------------------------------------------------------- The state
 
@@ -19,7 +19,10 @@ export const LIMITS = {
   eta: [0.01, 5], gamma: [0, 0.999], kappa: [1, 10000],
   x1: [-1.5, 1.5], x2: [-1.1, 1.1], decay: [0, 1000], updates: [10, 1000],
 };
-const WHOLE = ["decay", "updates"];
+const WHOLE = ["decay", "updates"], LOG = ["eta", "kappa"];
+const NUMBERS = Object.fromEntries(["eta", "gamma", "kappa", "updates", "decay"].map((key) =>
+  [key, { limits: LIMITS[key], whole: WHOLE.includes(key), log: LOG.includes(key) }]));
+NUMBERS.decay.none = 0; // which leaves its box empty
 
 /** Make a valid state of anything: numbers within their limits, defaults for nonsense. */
 export function valid(given) {
@@ -297,7 +300,6 @@ export const WORDS = {
 };
 
 const fixed = (value, digits = 2) => value.toFixed(digits).replace("-", "−");
-const significant = (value, digits) => Number(value.toPrecision(digits));
 const rateText = (value) => fixed(value, Math.abs(1 - value) < 1e-3 ? 6 : 4);
 const lossText = (value) => value.toExponential(1).replace("-", "−");
 const pointText = ([x1, x2]) => `(${fixed(x1)}, ${fixed(x2)})`;
@@ -306,13 +308,6 @@ const boundText = (gamma, nesterov) =>
 
 // ---------------------------------------------------------------- The drawing
 
-// Colours of Okabe and Ito; line style and marker always tell the same as the colour.
-const THEMES = {
-  light: { page: "#ffffff", text: "#1a1a1a", soft: "#595959", line: "#8c8c8c", faint: "#d9d9d9",
-    accent: "#00588a", momentum: "#0072b2", descent: "#c04f00", other: "#00795a" },
-  dark: { page: "#16181b", text: "#ececec", soft: "#b3b3b3", line: "#808080", faint: "#3a3d41",
-    accent: "#7cc5f2", momentum: "#56b4e9", descent: "#e69f00", other: "#35c796" },
-};
 const DASHES = { momentum: [], total: [], descent: [7, 4], flat: [9, 3, 2, 3], steep: [4, 3], other: [1.5, 3] };
 const BOUNDS = [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]; // between the bands of the map
 // From yellow (fast) to dark blue (slow): the lightness alone tells the order.
@@ -411,11 +406,11 @@ function drawPaths(canvas, state, paths, colours) {
       pen.ellipse(...toPixel(0, 0), height * Math.sqrt(state.kappa), height, 0, 0, 7);
       pen.stroke();
     }
-    if (paths.other) polyline(pen, pixels(paths.other), colours.other, DASHES.other, 2.5);
-    for (const name of ["descent", "momentum"]) {
+    if (paths.other) polyline(pen, pixels(paths.other), colours.green, DASHES.other, 2.5);
+    for (const [name, colour] of [["descent", colours.orange], ["momentum", colours.blue]]) {
       const points = pixels(paths[name]);
-      polyline(pen, points, colours[name], DASHES[name], 1.5);
-      pen.fillStyle = name === "descent" ? colours.page : colours[name];
+      polyline(pen, points, colour, DASHES[name], 1.5);
+      pen.fillStyle = name === "descent" ? colours.page : colour;
       for (const [x, y] of points.slice(1, 201)) { // further ones lie on top of each other
         pen.beginPath();
         if (name === "descent") pen.rect(x - 2.5, y - 2.5, 5, 5);
@@ -435,8 +430,6 @@ function drawPaths(canvas, state, paths, colours) {
 }
 
 const DECADES = [-10, 2]; // of the loss that are shown
-const SUPERSCRIPTS = "⁰¹²³⁴⁵⁶⁷⁸⁹";
-const power = (n) => "10" + [...String(n)].map((d) => SUPERSCRIPTS[d] ?? "⁻").join("");
 
 function drawLosses(canvas, state, paths, colours, words) {
   const { pen, box } = prepare(canvas);
@@ -451,11 +444,11 @@ function drawLosses(canvas, state, paths, colours, words) {
       polyline(pen, [[box.left, y(10 ** n)], [box.left + box.width, y(10 ** n)]], colours.faint, [], 1);
     }
     if (state.decay) polyline(pen, [[x(state.decay), box.top], [x(state.decay), box.top + box.height]], colours.line, [], 1);
-    polyline(pen, curve(paths.descent, total), colours.descent, DASHES.descent);
-    polyline(pen, curve(paths.momentum, (x1) => (lambda1 * x1 * x1) / 2), colours.momentum, DASHES.flat, 1.5);
-    polyline(pen, curve(paths.momentum, (x1, x2) => (lambda2 * x2 * x2) / 2), colours.momentum, DASHES.steep, 1.5);
-    polyline(pen, curve(paths.momentum, total), colours.momentum, DASHES.total, 2.5);
-    if (paths.other) polyline(pen, curve(paths.other, total), colours.other, DASHES.other, 2.5);
+    polyline(pen, curve(paths.descent, total), colours.orange, DASHES.descent);
+    polyline(pen, curve(paths.momentum, (x1) => (lambda1 * x1 * x1) / 2), colours.blue, DASHES.flat, 1.5);
+    polyline(pen, curve(paths.momentum, (x1, x2) => (lambda2 * x2 * x2) / 2), colours.blue, DASHES.steep, 1.5);
+    polyline(pen, curve(paths.momentum, total), colours.blue, DASHES.total, 2.5);
+    if (paths.other) polyline(pen, curve(paths.other, total), colours.green, DASHES.other, 2.5);
   });
   const step = [5, 10, 20, 50, 100, 200, 500].find((one) => state.updates / one <= 6);
   const xs = Array.from({ length: Math.floor(state.updates / step) + 1 }, (_, i) => [x(i * step), i * step]);
@@ -528,14 +521,10 @@ function drawMap(canvas, state, colours, cache) {
 
 // ---------------------------------------------------------------- The view
 
-const STYLE = `
-:host { all: initial; display: block; }
-* { box-sizing: border-box; margin: 0; }
-.playground { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
-  color: var(--text); background: var(--page); padding: 12px; }
+const OWN_STYLE = `
 .grid { display: grid; gap: 14px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, var(--least, 250px)), 1fr));
   align-items: start; margin-bottom: 14px; }
-figcaption, legend, strong { display: block; font-size: 15px; font-weight: 600; padding: 0; }
+legend, strong { display: block; font-weight: 600; padding: 0; }
 .plot { position: relative; }
 canvas { display: block; width: 100%; aspect-ratio: 4 / 3; }
 /* Only the handle takes touches for itself, so that a page can be scrolled over a plot. */
@@ -547,19 +536,12 @@ svg { width: 30px; height: 10px; margin-inline-end: 5px; }
 .scale { display: grid; grid-template-columns: repeat(7, 1fr); margin: 0 8px 0 42px; font-size: 12px; }
 .scale span { border-top: 10px solid; text-align: right; }
 .scale b { font-weight: 400; position: relative; left: .9em; }
-.pair { display: grid; grid-template-columns: minmax(0, 1fr) 6.2em; gap: 10px; }
-input, button { font: inherit; color: inherit; accent-color: var(--accent); min-height: 28px; }
-button, [type=number] { width: 100%; background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 6px; }
+button { width: 100%; }
 fieldset { border: 0; padding: 0; min-width: 0; }
 .choice { display: flex; flex-wrap: wrap; gap: 0 16px; align-items: center; }
 .choice label { display: flex; gap: 6px; align-items: center; }
 .choice > * { width: auto; }
-.choice [type=number] { width: 5em; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 1px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
-thead th { font-weight: 600; word-break: keep-all; }
-[scope=row] { text-align: left; }
+.choice [inputmode] { width: 5em; }
 p { margin: 8px 0; }
 .note { color: var(--soft); }
 .note b { color: var(--text); font: 1.05em "Cambria Math", "STIX Two Math", serif; white-space: nowrap; }
@@ -572,15 +554,8 @@ ol li { display: grid; grid-template-columns: 1em minmax(0, 1fr) auto; gap: 8px;
 const swatch = (name, colour, marker = "") =>
   `<svg viewBox="0 0 30 10" aria-hidden="true"><path d="M0 5H30" stroke="var(--${colour})" stroke-width="2"
     stroke-dasharray="${DASHES[name].join(" ")}"/>${marker}</svg>`;
-const DOT = '<circle cx="15" cy="5" r="3.5" fill="var(--momentum)"/>';
-const SQUARE = '<rect x="12" y="2" width="6" height="6" fill="var(--page)" stroke="var(--descent)" stroke-width="1.5"/>';
-
-const slider = (key, words, log) => `
-  <div><label for="${key}">${words[key]}</label><div class="pair">
-    <input type="range" id="${key}" data-key="${key}" ${log ? 'data-log min="0" max="1000" step="1"'
-      : `min="${LIMITS[key][0]}" max="${LIMITS[key][1]}" step="${WHOLE.includes(key) ? 1 : 0.001}"`}>
-    <input type="number" data-key="${key}" aria-label="${words[key]}" step="any"
-      min="${LIMITS[key][0]}" max="${LIMITS[key][1]}"></div></div>`;
+const DOT = '<circle cx="15" cy="5" r="3.5" fill="var(--blue)"/>';
+const SQUARE = '<rect x="12" y="2" width="6" height="6" fill="var(--page)" stroke="var(--orange)" stroke-width="1.5"/>';
 
 const handle = (name, label) =>
   `<div class="handle" id="${name}" role="slider" tabindex="0" aria-label="${label}"></div>`;
@@ -590,15 +565,15 @@ const page = (words, address) => `
   <div class="grid">
     <figure><figcaption>${words.paths}</figcaption>
       <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
-      <ul><li>${swatch("momentum", "momentum", DOT)}<span data-name></span></li>
-        <li>${swatch("descent", "descent", SQUARE)}${words.descent}</li>
-        <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
+      <ul><li>${swatch("momentum", "blue", DOT)}<span data-name></span></li>
+        <li>${swatch("descent", "orange", SQUARE)}${words.descent}</li>
+        <li data-other>${swatch("other", "green")}${words.other}</li></ul></figure>
     <figure><figcaption>${words.losses}</figcaption>
       <div class="plot"><canvas id="losses" role="img"></canvas></div>
-      <ul><li>${swatch("total", "momentum")}<span data-name></span>${words.total}</li>
-        <li>${swatch("flat", "momentum")}${words.flat}</li><li>${swatch("steep", "momentum")}${words.steep}</li>
-        <li>${swatch("descent", "descent")}${words.descent}</li>
-        <li data-other>${swatch("other", "other")}${words.other}</li></ul></figure>
+      <ul><li>${swatch("total", "blue")}<span data-name></span>${words.total}</li>
+        <li>${swatch("flat", "blue")}${words.flat}</li><li>${swatch("steep", "blue")}${words.steep}</li>
+        <li>${swatch("descent", "orange")}${words.descent}</li>
+        <li data-other>${swatch("other", "green")}${words.other}</li></ul></figure>
     <figure><figcaption>${words.map}</figcaption>
       <div class="plot" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", `${words.eta}, ${words.gamma}`)}</div>
       <div class="scale" aria-hidden="true">${BANDS.map((rgb, i) =>
@@ -606,12 +581,12 @@ const page = (words, address) => `
       <ul><li>${words.rateAxis}</li><li>${words.diverging}</li><li id="edgeText"></li></ul></figure>
   </div>
   <div class="grid">
-    ${slider("eta", words, true)}${slider("gamma", words)}${slider("kappa", words, true)}${slider("updates", words)}
+    ${["eta", "gamma", "kappa", "updates"].map((key) => slider(key, words[key], NUMBERS[key])).join("")}
     <fieldset><legend>${words.convention}</legend><div class="choice">
       ${["inside", "outside"].map((name) =>
         `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
     <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
-      <input type="number" data-key="decay" aria-label="${words.decayOn}" min="1" max="1000" step="1">
+      ${numberBox("decay", words.decayOn, LIMITS.decay)}
       <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div>
   </div>
   <div class="grid" style="--least: 400px">
@@ -631,16 +606,6 @@ const page = (words, address) => `
   </div>
 </section>`;
 
-/** Is the page around it dark? JupyterLab, VS Code and Sphinx's themes say so; else the system does. */
-function isDark() {
-  const { body, documentElement: html } = document;
-  const { jpThemeLight, vscodeThemeKind } = body.dataset;
-  if (jpThemeLight) return jpThemeLight === "false";
-  if (vscodeThemeKind) return !vscodeThemeKind.includes("light");
-  if (["light", "dark"].includes(html.dataset.theme)) return html.dataset.theme === "dark";
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
 /**
  * Put a playground into an element of a page: `lang` is "zh" or "en", `state` what to begin with.
  *
@@ -649,20 +614,16 @@ function isDark() {
  */
 export function mount(element, { lang = "en", state: first, address = false, changed = () => {} } = {}) {
   const words = WORDS[lang] ?? WORDS.en;
-  const host = document.createElement("div");
-  host.lang = lang === "zh" ? "zh-CN" : "en";
-  const root = host.attachShadow({ mode: "open" });
-  root.innerHTML = `<style>${STYLE}</style>${page(words, address)}`;
-  element.append(host);
+  let frame = 0, timer = 0, paths;
+  const redraw = () => { frame ||= requestAnimationFrame(draw); };
+  const view = attach(element, lang, OWN_STYLE, page(words, address), redraw);
+  const { root, on } = view;
   const $ = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];
-  const stop = new AbortController(); // takes every listener away at the end
-  const on = (target, type, listener) => target.addEventListener(type, listener, { signal: stop.signal });
   const fromAddress = () => parse(location.hash);
   let state = address && location.hash ? fromAddress() : valid(first);
   const reached = new Set();
   const cache = {};
-  let frame = 0, timer = 0, paths;
 
   function draw() {
     frame = 0;
@@ -674,9 +635,7 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     drawLosses($("#losses"), state, paths, colours, words);
     place($("#point"), drawMap($("#map"), state, colours, cache));
   }
-  const redraw = () => { frame ||= requestAnimationFrame(draw); };
   const place = (one, [x, y]) => Object.assign(one.style, { left: `${x}px`, top: `${y}px` });
-  const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
   function verdict(name, gamma, nesterov) {
     const h = lastEta(state), bound = edge(gamma, nesterov), text = boundText(gamma, nesterov); // λ_max = 1
@@ -716,18 +675,9 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     });
   }
 
-  /** Bring the controls to the state; the one being typed in keeps its text. */
+  const showNumberControls = connectNumbers(view, NUMBERS, () => state, change);
   function showControls() {
-    for (const input of all("[data-key]")) {
-      const key = input.dataset.key, value = state[key];
-      if (input.type === "number") {
-        if (input !== root.activeElement) input.value = key === "decay" && !value ? "" : value;
-        continue;
-      }
-      const [low, high] = LIMITS[key];
-      input.value = "log" in input.dataset ? (1000 * Math.log(value / low)) / Math.log(high / low) : value;
-      input.ariaValueText = value;
-    }
+    showNumberControls();
     for (const radio of all("[name=convention]")) radio.checked = radio.value === state.convention;
     $("#nesterov").checked = state.nesterov;
     $("#decayOn").checked = state.decay > 0;
@@ -786,15 +736,6 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     ...(dy && { gamma: significant(state.gamma + 0.01 * dy, 3) }),
   }));
 
-  for (const input of all("[data-key]")) {
-    const key = input.dataset.key, [low, high] = LIMITS[key];
-    on(input, "input", () => {
-      if (input.value === "") return; // being typed
-      const value = "log" in input.dataset ? significant(low * (high / low) ** (input.value / 1000), 4) : Number(input.value);
-      change({ [key]: value });
-    });
-    on(input, "change", () => { if (input.type === "number") input.value = state[key]; });
-  }
   for (const radio of all("[name=convention]")) on(radio, "change", () => change({ convention: radio.value }));
   on($("#nesterov"), "change", (event) => change({ nesterov: event.target.checked }));
   on($("#decayOn"), "change", (event) => change({ decay: event.target.checked ? Math.ceil(state.updates / 6) : 0 }));
@@ -807,39 +748,25 @@ export function mount(element, { lang = "en", state: first, address = false, cha
   });
   if (address) on(window, "hashchange", () => show(fromAddress()));
 
-  function theme() {
-    const name = isDark() ? "dark" : "light", box = $(".playground");
-    if (box.dataset.theme === name) return;
-    box.dataset.theme = name;
-    box.style.colorScheme = name;
-    for (const [key, colour] of Object.entries(THEMES[name])) box.style.setProperty(`--${key}`, colour);
-    redraw();
-  }
-  const watcher = new MutationObserver(theme);
-  for (const node of [document.documentElement, document.body]) watcher.observe(node, { attributes: true });
-  on(matchMedia("(prefers-color-scheme: dark)"), "change", theme);
   const resizer = new ResizeObserver(redraw);
   resizer.observe($("#paths"));
-  theme();
   show(state);
 
   return {
     get state() { return { ...state }; },
     set: show,
     destroy() {
-      stop.abort();
-      watcher.disconnect();
       resizer.disconnect();
       cancelAnimationFrame(frame);
       clearTimeout(timer);
-      host.remove();
+      view.leave();
     },
   };
 }
 
 // ---------------------------------------------------------------- In a notebook
 
-/** The front end of play.py's widget: its `state` and this one's follow each other. */
+/** The front end of playground.py's widget: its `state` and this one's follow each other. */
 function render({ model, el }) {
   const view = mount(el, {
     lang: model.get("lang"),

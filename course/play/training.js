@@ -1,6 +1,6 @@
 // The chapter's experiment with sliders: Python trains anew while they move, this draws the losses.
 //
-// The front end of play.py's `Training`, an anywidget without dependencies. `state` is what the
+// The front end of training.py's `Training`, an anywidget, with shared.js before it. `state` is what the
 // sliders say; `answer` comes from Python: a state, with the losses and the weights it gives.
 // ipywidgets sends a change only when the kernel is done with the one before, and then the newest.
 
@@ -57,39 +57,15 @@ const TARGET = 1e-4; // the loss that the table counts the updates to
 const signed = (text) => text.replace("-", "−");
 const lossText = (f) => (Number.isFinite(f) ? signed(f.toExponential(2)) : "∞");
 const weightText = (w) => (Math.abs(w) < 1e4 ? signed(w.toFixed(3)) : lossText(w));
-const power = (n) => "10" + [...String(n)].map((d) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[d] ?? "⁻").join("");
 const same = (a, b) => ["lr", "mom", "batch_size"].every((key) => a[key] === b[key]);
-
-// ---------------------------------------------------------------- The sliders
-
-/** What a slider can be set to: whole numbers, or of 3 digits, evenly spaced on a log scale. */
-function choices([low, high], whole) {
-  const digits = (x) => (whole ? Math.round(x) : Number(x.toPrecision(3)));
-  const all = Array.from({ length: 401 }, (_, i) => digits(low * (high / low) ** (i / 400)));
-  return [...new Set(all)];
-}
-
-const slider = (key, words, last, step, [low, high]) => `
-  <div><label for="${key}">${words[key]}</label><div class="pair">
-    <input type="range" id="${key}" data-key="${key}" min="0" max="${last}" step="${step}">
-    <input type="number" data-key="${key}" aria-label="${words[key]}" step="any" min="${low}" max="${high}"></div></div>`;
 
 // ---------------------------------------------------------------- The view
 
-// Colours of Okabe and Ito; the dashes tell the curves apart too. The first is the present curve.
-const THEMES = {
-  light: { page: "#ffffff", text: "#1a1a1a", line: "#8c8c8c", faint: "#d9d9d9", accent: "#00588a",
-    curve0: "#0072b2", curve1: "#c04f00", curve2: "#00795a", curve3: "#a3467e" },
-  dark: { page: "#16181b", text: "#ececec", line: "#808080", faint: "#3a3d41", accent: "#7cc5f2",
-    curve0: "#56b4e9", curve1: "#e69f00", curve2: "#35c796", curve3: "#e39ac4" },
-};
+// The first is the present curve.
+const CURVES = ["blue", "orange", "green", "purple"];
 const DASHES = ["", "8 4", "2 3", "9 3 2 3"];
-const STYLE = `
-:host { all: initial; display: block; }
-* { box-sizing: border-box; margin: 0; }
-.training { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
-  color: var(--text); background: var(--page); padding: 12px; display: grid; gap: 12px; max-width: 900px; }
-figcaption { font-weight: 600; }
+const OWN_STYLE = `
+.training { display: grid; gap: 12px; max-width: 900px; }
 .plot { display: block; width: 100%; height: clamp(200px, 42vw, 300px); overflow: hidden; }
 .plot text { font-size: 12px; fill: var(--text); }
 .plot path { fill: none; stroke-width: 2; stroke-linejoin: round; }
@@ -98,31 +74,22 @@ figcaption { font-weight: 600; }
 .axes .smallest, .key .smallest { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 1.5 3; }
 .key { width: 30px; height: 10px; flex: none; fill: none; stroke-width: 2; }
 .sliders { display: grid; gap: 8px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); }
-.pair { display: grid; grid-template-columns: minmax(0, 1fr) 5.6em; gap: 10px; }
-input, button { font: inherit; color: inherit; accent-color: var(--accent); min-height: 28px; }
-button, [type=number] { background: var(--page); border: 1px solid var(--line); border-radius: 4px; padding: 2px 8px; min-width: 0; }
-:focus-visible { outline: 3px solid var(--accent); outline-offset: 1px; }
 .buttons { display: flex; flex-wrap: wrap; gap: 8px; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { border-bottom: 1px solid var(--faint); padding: 3px 4px; text-align: right; font-weight: 400; }
-thead th { font-weight: 600; vertical-align: bottom; word-break: keep-all; }
-th:first-child { text-align: left; }
 .name { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .3em; }
 .name span { white-space: nowrap; }
 [role=status] { min-height: 1.45em; font-weight: 600; }
 `;
 
 const key = (i) => `<svg class="key" viewBox="0 0 30 10" aria-hidden="true"><path d="M0 5H30"
-  stroke="var(--curve${i})" stroke-dasharray="${DASHES[i]}"/></svg>`;
+  stroke="var(--${CURVES[i]})" stroke-dasharray="${DASHES[i]}"/></svg>`;
 
-const page = (words, { limits, smallest, epochs }, lrs, sizes) => `
+const page = (words, { smallest, epochs }, numbers) => `
 <section class="training" aria-label="${words.title}">
   <figure><figcaption>${words.caption}</figcaption>
     <svg class="plot" role="img"><clipPath id="box"><rect/></clipPath><g class="axes"></g><g id="curves" clip-path="url(#box)"></g></svg>
     <span class="name"><svg class="key" viewBox="0 0 30 10" aria-hidden="true"><path class="smallest"
       d="M0 5H30"/></svg>${words.smallest(lossText(smallest))}</span></figure>
-  <div class="sliders">${slider("lr", words, lrs.length - 1, 1, limits.lr)}${slider("mom", words, limits.mom[1], 0.001, limits.mom)}
-    ${slider("batch_size", words, sizes.length - 1, 1, limits.batch_size)}</div>
+  <div class="sliders">${Object.keys(numbers).map((key) => slider(key, words[key], numbers[key])).join("")}</div>
   <div class="buttons"><button type="button" id="keep">${words.keep}</button><button type="button" id="clear">${words.clear}</button></div>
   <table><thead><tr>${["curve", "final", "needed"].map((one) => `<th scope="col">${words[one]}</th>`).join("")}</tr></thead><tbody></tbody></table>
   <p id="learned"></p>
@@ -130,16 +97,8 @@ const page = (words, { limits, smallest, epochs }, lrs, sizes) => `
   <p role="status"></p>
 </section>`;
 
-/** Is the page around it dark? JupyterLab and VS Code say so; else the system does. */
-function isDark() {
-  const { jpThemeLight, vscodeThemeKind } = document.body.dataset;
-  if (jpThemeLight) return jpThemeLight === "false";
-  if (vscodeThemeKind) return !vscodeThemeKind.includes("light");
-  return matchMedia("(prefers-color-scheme: dark)").matches;
-}
-
 /** Read an answer's numbers, which travel as float32. */
-function read(answer) {
+function numbersOf(answer) {
   const floats = ({ buffer, byteOffset, byteLength }) =>
     new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
   return { ...answer, losses: floats(answer.losses), weights: floats(answer.weights) };
@@ -157,17 +116,13 @@ function ending({ losses }, words) {
 function render({ model, el }) {
   const words = WORDS[model.get("lang")], experiment = model.get("experiment");
   const { limits, examples, epochs, smallest, decades: [low, high] } = experiment;
-  const values = { lr: choices(limits.lr), batch_size: choices(limits.batch_size, true) };
-  const host = document.createElement("div");
-  host.lang = model.get("lang") === "zh" ? "zh-CN" : "en";
-  const root = host.attachShadow({ mode: "open" });
-  root.innerHTML = `<style>${STYLE}</style>${page(words, experiment, values.lr, values.batch_size)}`;
-  el.append(host);
-  const $ = (selector) => root.querySelector(selector);
-  const inputs = [...root.querySelectorAll("[data-key]")];
-  const write = (node, text) => { if (node.textContent !== text) node.textContent = text; };
-  const stop = new AbortController(); // takes every listener away at the end
-  const on = (target, type, listener) => target.addEventListener(type, listener, { signal: stop.signal });
+  const numbers = {
+    lr: { limits: limits.lr, log: true },
+    mom: { limits: limits.mom },
+    batch_size: { limits: limits.batch_size, whole: true, log: true },
+  };
+  const view = attach(el, model.get("lang"), OWN_STYLE, page(words, experiment, numbers));
+  const { root, on } = view, $ = (selector) => root.querySelector(selector);
   let state = model.get("state"), kept = [], current;
 
   // The plot: its size in pixels, and what depends on it.
@@ -207,8 +162,8 @@ function render({ model, el }) {
   }
 
   function drawKept() {
-    const paths = kept.map((one) => `<path stroke="var(--curve${one.style})" stroke-dasharray="${DASHES[one.style]}" d="${line(one)}"/>`);
-    $("#curves").innerHTML = `${paths.join("")}<path id="current" stroke="var(--curve0)"/>`;
+    const paths = kept.map((one) => `<path stroke="var(--${CURVES[one.style]})" stroke-dasharray="${DASHES[one.style]}" d="${line(one)}"/>`);
+    $("#curves").innerHTML = `${paths.join("")}<path id="current" stroke="var(--${CURVES[0]})"/>`;
     $("tbody").innerHTML = [{ style: 0 }, ...kept].map(({ style }) =>
       `<tr><th scope="row"><span class="name">${key(style)}<span></span> <span></span> <span></span></span></th><td></td><td></td></tr>`).join("");
     kept.forEach((one, i) => fill($("tbody").rows[i + 1], one));
@@ -235,37 +190,17 @@ function render({ model, el }) {
   function answered() {
     const answer = model.get("answer");
     if (answer.error) return write($("[role=status]"), words.failed(answer.error));
-    current = read(answer);
+    current = numbersOf(answer);
     return drawCurrent();
   }
 
-  /** Bring the controls to the state; the one being typed in keeps its text. */
-  function showControls() {
-    for (const input of inputs) {
-      const { key } = input.dataset, value = state[key];
-      if (input.type === "range") {
-        input.value = values[key] ? values[key].findLastIndex((one) => one <= value) : value;
-        input.ariaValueText = value;
-      } else if (input !== root.activeElement) input.value = value;
-    }
-  }
-  function change(key, value) {
-    const [least, most] = limits[key];
-    const within = Math.min(most, Math.max(least, value));
-    state = { ...state, [key]: key === "batch_size" ? Math.round(within) : within };
+  function change(changed) {
+    state = changed;
     showControls();
     model.set("state", state);
     model.save_changes();
   }
-  for (const input of inputs) {
-    const { key } = input.dataset;
-    on(input, "input", () => {
-      if (input.value === "") return; // being typed
-      const number = Number(input.value);
-      change(key, input.type === "range" && values[key] ? values[key][number] : number);
-    });
-    on(input, "change", () => { if (input.type === "number") input.value = state[key]; });
-  }
+  const showControls = connectNumbers(view, numbers, () => state, change);
   on($("#keep"), "click", () => {
     if (kept.some((one) => same(one, current))) return;
     if (kept.length === DASHES.length - 1) kept.shift(); // the oldest gives its style to the new one
@@ -278,16 +213,6 @@ function render({ model, el }) {
     drawKept();
   });
 
-  function theme() {
-    const name = isDark() ? "dark" : "light", section = $(".training");
-    if (section.dataset.theme === name) return;
-    section.dataset.theme = name;
-    section.style.colorScheme = name;
-    for (const [colour, value] of Object.entries(THEMES[name])) section.style.setProperty(`--${colour}`, value);
-  }
-  const watcher = new MutationObserver(theme);
-  watcher.observe(document.body, { attributes: true });
-  on(matchMedia("(prefers-color-scheme: dark)"), "change", theme);
   const resizer = new ResizeObserver(() => {
     ({ clientWidth: width, clientHeight: height } = $(".plot"));
     if (width < 100) return; // hidden, or not laid out yet
@@ -303,18 +228,15 @@ function render({ model, el }) {
   };
   model.on("change:state", followed);
   model.on("change:answer", answered);
-  theme();
   showControls();
-  current = read(model.get("answer"));
+  current = numbersOf(model.get("answer"));
   drawKept();
 
   return () => {
     model.off("change:state", followed);
     model.off("change:answer", answered);
-    stop.abort();
-    watcher.disconnect();
     resizer.disconnect();
-    host.remove();
+    view.leave();
   };
 }
 

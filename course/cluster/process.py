@@ -1,0 +1,286 @@
+"""The processes of a job: how a launcher starts and watches them, and what each does."""
+
+import ctypes
+import errno
+import os
+import pickle
+import runpy
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import traceback
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+
+BE_CHILD = "from course.cluster.process import be_child; be_child()"
+ROOT = Path(__file__).parents[2]
+LOOPBACK = "127.0.0.1"
+NO_STORE = "has each worker made a KVStore?"
+FAILED = 1  # exit code of a child whose answer is what it raised
+PATIENCE = 10  # seconds that processes may wait for each other: every failure is told within 15
+
+
+class ClusterError(RuntimeError):
+    """What went wrong with a job, in a sentence; a notebook shows no traceback with it."""
+
+    def _render_traceback_(self):
+        return [f"ClusterError: {self}"]
+
+
+class Process:
+    """A process of a job, which never outlives the launcher.
+
+    Parameters
+    ----------
+    name : str
+        What its lines of output begin with.
+    role : str
+        "scheduler", "server" or "worker".
+    variables : dict
+        The job's environment variables, for ps-lite.
+    task : bytes, optional
+        What `pack_task` gave, for a worker.
+    """
+
+    def __init__(self, name, role, variables, task=b""):
+        self.name = name
+        self.role = role
+        self.output = self.answer = b""
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            # PORT is set by some hosting services, and all processes of ps-lite would obey it.
+            if key != "PORT" and not key.startswith(("DMLC_", "PS_"))
+        }
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        own = {"DMLC_ROLE": role, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
+        # The processes share the cores: a thread each, unless the user wants more.
+        environment = {"OMP_NUM_THREADS": "1", **inherited, **variables, **own}
+        receiver, sender = os.pipe()
+        try:
+            self.popen = subprocess.Popen(
+                [sys.executable, "-c", BE_CHILD, str(sender)],
+                env=environment,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=[sender],
+                start_new_session=True,  # Ctrl+C reaches the launcher only
+            )
+        except BaseException:
+            os.close(receiver)
+            raise
+        finally:
+            os.close(sender)
+        self.answers = os.fdopen(receiver, "rb")
+        for pipe in (self.popen.stdout, self.answers):
+            os.set_blocking(pipe.fileno(), False)
+        with suppress(BrokenPipeError):  # if it has died already; its exit code will tell
+            self.popen.stdin.write(task)
+            # The pipe stays open: when it closes, the child knows that its launcher is gone.
+            self.popen.stdin.flush()
+
+    def read(self, pipe):
+        """Read what has come through one of the two pipes; tell whether it is still open."""
+        new = pipe.read()
+        if pipe is self.answers:
+            self.answer += new or b""
+        else:
+            self.output += new or b""
+        return new != b""
+
+    def show(self):
+        """Print the lines that have come; once the process has ended, half a line too."""
+        end = self.output.rfind(b"\n") + 1 if self.popen.poll() is None else len(self.output)
+        for line in self.output[:end].decode(errors="replace").splitlines():
+            print(f"[{self.name}] {line}", flush=True)
+        self.output = self.output[end:]
+
+    def failure(self):
+        """Say how the process has failed."""
+        code = self.popen.returncode
+        if code == FAILED and self.answer:
+            return f"the {self.name} failed with {pickle.loads(self.answer)}"
+        if code < 0:
+            return f"the {self.name} was ended by {signal.Signals(-code).name}"
+        return f"the {self.name} ended with exit code {code}; its output says why"
+
+    def kill(self):
+        """Kill the process and all that it has started."""
+        with suppress(ProcessLookupError):  # if nothing is left of them
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
+    def end(self):
+        """Kill the process if it is running, and close the pipes."""
+        self.kill()
+        for pipe in (self.popen.stdin, self.popen.stdout, self.answers):
+            with suppress(BrokenPipeError):  # if it died before it had read its task
+                pipe.close()
+
+
+class Reader:
+    """Reads what processes write, and sleeps while there is nothing."""
+
+    def __init__(self, processes):
+        self.selector = selectors.DefaultSelector()
+        for process in processes:
+            for pipe in (process.popen.stdout, process.answers):
+                self.selector.register(pipe, selectors.EVENT_READ, process)
+
+    def __enter__(self):
+        """Give the reader itself."""
+        return self
+
+    def __exit__(self, *exception):
+        """Forget the pipes."""
+        self.selector.close()
+
+    def read(self, seconds=0.05):
+        """Read what there is; wait for it for so many seconds at most."""
+        ready = self.selector.select(seconds)
+        for key, _ in ready:
+            if not key.data.read(key.fileobj):
+                self.selector.unregister(key.fileobj)
+        return ready
+
+    def read_rest(self):
+        """Read what is left when the processes have ended."""
+        while self.read(0):
+            pass
+
+
+def find_failed(processes):
+    """Give the first process that has ended badly, or None."""
+    return next((process for process in processes if process.popen.poll()), None)
+
+
+# What a child does
+
+
+def be_child():
+    """Be a process of a job, started by `Process`."""
+    # The launcher may have been started with SIGINT ignored, and hands that down.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    answers = int(sys.argv.pop())
+    os.set_inheritable(answers, False)
+    launcher = os.dup(0)  # what the script starts inherits 0, but not this
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+
+    def follow_launcher():
+        os.read(launcher, 1)  # nothing comes, but the end when the launcher is gone
+        os.killpg(0, signal.SIGKILL)
+
+    def answer(value):
+        with os.fdopen(answers, "wb") as file:
+            pickle.dump(value, file)
+
+    def fail(error):
+        # Printed without our own frames. Then out at once: on the usual way the KVStore would wait
+        # for the other workers, and they wait for this one's gradients.
+        own = error.__traceback__
+        ours = (__file__, runpy.run_path.__code__.co_filename)
+        while own and own.tb_frame.f_code.co_filename in ours:
+            own = own.tb_next
+        traceback.print_exception(error.with_traceback(own))
+        # What an error of MXNet says stands between its Python and its C++ traceback.
+        lines = str(error).partition("\nStack trace")[0].strip().splitlines() or ["no message"]
+        answer(f"{type(error).__name__}: {lines[-1]}")
+        os._exit(FAILED)
+
+    try:
+        works = os.environ["DMLC_ROLE"] == "worker"
+        if works:
+            with os.fdopen(os.dup(launcher), "rb") as file:
+                task = pickle.load(file)
+        threading.Thread(target=follow_launcher, daemon=True).start()
+        if works:
+            answer(do(*task))
+        else:
+            serve(fail)
+    except SystemExit as error:
+        if isinstance(error.code, str):
+            print(error.code, file=sys.stderr)
+        if error.code:
+            os._exit(error.code if isinstance(error.code, int) else 1)
+        answer(None)
+    except BaseException as error:
+        fail(error)
+
+
+def serve(fail):
+    """Be the scheduler or a server, without the second of computing that `import mxnet` takes.
+
+    The C library needs no Python for either, until a server is sent an optimizer; if that cannot be
+    used, `fail` is called with what it raises.
+    """
+    (folder,) = find_spec("mxnet").submodule_search_locations
+    (path,) = Path(folder).glob("libmxnet.*")
+    library = ctypes.CDLL(str(path))
+    library.MXGetLastError.restype = ctypes.c_char_p
+    handle = ctypes.c_void_p()
+    store = None
+
+    @ctypes.CFUNCTYPE(None, ctypes.c_int, ctypes.c_char_p, ctypes.c_void_p)
+    def take_optimizer(_, pickled, __):
+        nonlocal store
+        try:
+            if store is None:
+                os.environ["DMLC_ROLE"] = "worker"  # in a server, the import serves and then exits
+                import mxnet
+
+                os.environ["DMLC_ROLE"] = "server"
+                store = mxnet.kv.KVStore(handle)
+            store.set_optimizer(pickle.loads(pickled))
+        except BaseException as error:  # would be ignored, and the job go on without
+            fail(error)
+
+    if library.MXKVStoreCreate(b"dist", ctypes.byref(handle)) or library.MXKVStoreRunServer(
+        handle, take_optimizer, None
+    ):
+        raise RuntimeError(library.MXGetLastError().decode())
+
+
+def do(function, args, kwargs):
+    """Do what `pack_task` has packed."""
+    return function(*args, **kwargs)
+
+
+def run_script(script, args):
+    """Run a script as `python SCRIPT ARGUMENT ...` does."""
+    sys.argv = [script, *args]
+    sys.path[0] = str(Path(script).resolve().parent)
+    runpy.run_path(script, run_name="__main__")
+
+
+# Ports
+
+
+def hold_port():
+    """Take a free port of the loopback interface, until the socket is closed.
+
+    Only ps-lite can still listen there: it sets SO_REUSEADDR, and this socket does not listen.
+    """
+    held = socket.socket()
+    held.bind((LOOPBACK, 0))
+    held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return held
+
+
+def check_free(host, port):
+    """Raise a `ClusterError` that says why nobody can listen there, if that is so."""
+    try:
+        socket.create_server((host, port)).close()
+    except OSError as error:
+        reason = {
+            errno.EADDRINUSE: "the port is taken by another program",
+            errno.EADDRNOTAVAIL: "this machine does not have the address",
+            errno.EACCES: "this user is not allowed to",
+        }.get(error.errno, error.strerror)
+        raise ClusterError(f"cannot listen at {host}:{port}: {reason}") from None
