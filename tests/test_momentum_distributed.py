@@ -140,8 +140,12 @@ def test_combine_names_the_mistake(function, hint):
 
 
 def test_combine_says_which_arrays_it_wants():
-    found = checks.combine.judge(lambda grads: [sum(worker[1]) for worker in grads])
-    assert "there are 2 parameters, but your list holds 3 arrays" in found.en
+    found = checks.combine.judge(lambda grads: [sum(worker[-1]) for worker in grads])
+    assert "with 3 workers and 2 parameters, your list holds 3 arrays" in found.en
+    found = checks.combine.judge(
+        lambda grads: [nd.add_n(*(one[i] for one in grads)) for i in (0, 1)]
+    )
+    assert found.en.startswith("for len(grads_of_workers) = 4, len(grads_of_workers[0]) = 1, your")
     found = checks.combine.judge(lambda grads: [grads[0][1], grads[0][0]])
     assert "should have the shape (2, 1), yours has (1,)" in found.en
 

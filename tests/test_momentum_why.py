@@ -87,17 +87,3 @@ def test_the_checks_own_matrix_is_nesterovs():
         new = mom * v + h * (z - mom * v)
         np.testing.assert_allclose(ahead(h, mom) @ [v, z], [new, z - new])
     assert checks.nesterov_matrix(ahead) is True
-
-
-@pytest.mark.parametrize(
-    ("answer", "hint"),
-    [
-        (0.41, "between 4/9 and 1"),
-        (0.5, "has not converged"),
-        (0.9, "has not converged"),
-        (0.55, "so does a smaller one"),
-    ],
-)
-def test_end_of_the_cycle_names_the_mistake(answer, hint, capsys):
-    assert checks.end_of_the_cycle(answer) is False
-    assert hint in capsys.readouterr().out

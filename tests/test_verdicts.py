@@ -1,5 +1,6 @@
 """No verdict is false: what a hint claims holds of the answer that it is given to."""
 
+import functools
 import itertools
 import math
 import re
@@ -10,7 +11,7 @@ from types import SimpleNamespace
 import mxnet as mx
 import numpy as np
 import pytest
-from mxnet import nd
+from mxnet import autograd, nd
 
 from course import checks
 from course.chapters import sgd_momentum
@@ -45,6 +46,21 @@ def wrong_numbers(field):
         yield from (end * factor for factor in (1, 0.5, 0.9, 0.99, 0.999, 1.001, 1.01, 1.1, 2, -1))
 
 
+def doubling(mom, lr=0.1):
+    """Give the stationary variance with momentum, in units of that without, by the formula."""
+    return (1 + mom) / (1 - mom) * (2 - lr) / (2 * (1 + mom) - lr)
+
+
+@functools.cache
+def converges(mom):
+    """Tell whether the heavy ball comes to rest on the function of Lessard et al."""
+    x, v = 3.3, 0.0
+    for _ in range(3000):
+        v = mom * v + (25 * x if x < 1 else x + 24 if x < 2 else 25 * x - 24) / 9
+        x -= v
+    return abs(x) < 1e-6
+
+
 # What an English sentence says of the number, and of the intervals of right ones.
 CLAIMS = {
     r"too small": lambda x, right: x < right[0][0],
@@ -59,6 +75,11 @@ CLAIMS = {
     r"wrong sign": lambda x, right: x < 0,
     r"above 1 it would diverge": lambda x, right: x > 1,
     r"its limit is smaller": lambda x, right: x > 0.5,
+    r"less than twice that without": lambda x, right: doubling(x) < 2,
+    r"more than twice that without": lambda x, right: doubling(x) > 2,
+    r"lies between 4/9 and 1": lambda x, right: not 4 / 9 < x < 1,
+    r"has not converged": lambda x, right: not converges(x),
+    r"\S converges, but so does": lambda x, right: converges(x) and x > 0.52,
 }
 
 
@@ -82,7 +103,8 @@ def test_a_hint_for_a_number_claims_nothing_false_of_it(question):
                 for claim, predicate in CLAIMS.items():
                     if re.search(claim, told.en):
                         assert predicate(number, field.right), (number, told.en)
-                for shown in re.findall(r"(?:γ|best_\w+) = (\S+) is|, got (\S+)\.$", told.en):
+                own = r"^(?:with )?(?:γ|best_\w+) = (\S+)|, got (\S+)\.$"
+                for shown in re.findall(own, told.en):
                     assert float("".join(shown)) == pytest.approx(number, rel=1e-5)
 
 
@@ -160,22 +182,17 @@ def wrong_functions(task):
     for by in own:
         for scale, shift in ((1, 0), (0.5, 0), (2, 0), (-1, 0), (1, 1), (1, 1e-2), (0, 0.123)):
             yield lambda *case, by=by, a=scale, b=shift: a * value(by, case) + b
-    for one, other in itertools.combinations(own, 2):
+    for one, other in zip(own, [*own[2:], *own[:2]]):
         yield lambda *case, one=one, other=other: (value(one, case) + value(other, case)) / 2
-        for place in range(len(list(task.cases(np.random.default_rng(0))))):
-            yield partly(place, one, other)
+    count = len(list(task.cases(np.random.default_rng(0))))
+    for by, place in itertools.product(own[1:], range(count)):
+        yield partly(place, count, own[0], by)
 
 
-def partly(place, one, other):
-    """Give a function that is `other` at the call of that number, and `one` at all others."""
+def partly(place, count, one, other):
+    """Give a function that is `other` in one of `count` cases, and `one` in all others."""
     calls = itertools.count()
-    length = None
-
-    def function(*case):
-        return (other if next(calls) % function.length == place else one)(*case)
-
-    function.length = length
-    return function
+    return lambda *case: (other if next(calls) % count == place else one)(*case)
 
 
 def fields_of(template):
@@ -194,11 +211,8 @@ def as_pattern(template):
 @every_task
 def test_a_hint_for_a_function_is_true_of_it_and_a_case_shown_differs(task):
     task = replace(task, take=lambda value, case: value, also=lambda function, case: None)
-    count = len(list(task.cases(np.random.default_rng(0))))
     hints = set()
     for function in wrong_functions(task):
-        if hasattr(function, "length"):
-            function.length = count
         told = found(task, function)
         cases = [list(task.cases(np.random.default_rng(1))) for _ in range(3)]
         values = [function(*case) for case in cases[0]]
@@ -218,18 +232,48 @@ def test_a_hint_for_a_function_is_true_of_it_and_a_case_shown_differs(task):
 
 @every_task
 def test_a_fault_in_one_case_says_in_which(task):
+    """Unless what it returned before is wrong already."""
+    task = replace(task, take=lambda value, case: value)
     calls = itertools.count()
-    told = found(task, lambda *case: 1 / (1 - next(calls)))
+    told = found(task, lambda *case: task.expected(*case) / np.int64(next(calls) < 1 or 1 // 0))
     assert "ZeroDivisionError" in told.en
-    # But for lists, which cannot be named in a few words.
-    assert told.en.startswith("for ") == (task is not TASKS["combine"])
+    assert told.en.startswith("for ")
+    wrong = next(by for by, *_ in task.mistakes.values())
+    calls = itertools.count()
+    told = found(task, lambda *case: wrong(*case) if next(calls) < 1 else 1 // 0)
+    assert told.hint
 
 
 def test_dividing_by_gamma_gets_a_sentence():
-    told = checks.smallest_batch.judge(lambda lr, mom, c, v, t: 1 / mom)
+    right = TASKS["smallest_batch"].expected
+    told = checks.smallest_batch.judge(lambda *args: right(*args) + 0 / args[1])
     assert re.match(r"for lr = 0.1, mom = 0, .* failed in line \d+: ZeroDivisionError", told.en)
-    told = checks.nesterov_matrix.judge(lambda h, mom: [[1 / mom, h], [h, h]])
+    right = TASKS["nesterov_matrix"].expected
+    told = checks.nesterov_matrix.judge(lambda h, mom: right(h, mom) + 0 / mom)
     assert told.en.startswith("for h = 0.5, mom = 0, your function failed in line")
+
+
+@pytest.mark.parametrize(
+    ("line", "habit"),
+    [
+        ("p.grad()", "no brackets after it"),
+        ("p.data -= lr * p.grad", "arrays are NDArrays: param.grad is the gradient"),
+        ("p.zero_grad()", "arrays are NDArrays"),
+        ("vs[:] = mom * vs", "take its arrays one by one"),
+        ("params.grad", "it is a list"),
+        ("with autograd.record(): v *= mom; p -= v", "update outside it"),
+    ],
+)
+def test_a_habit_from_another_library_gets_a_sentence(line, habit):
+    names = {"autograd": autograd}
+    exec(
+        "def update(params, vs, lr, mom, batch_size):\n"
+        f"    for p, v in zip(params, vs):\n        {line}\n",
+        names,
+    )
+    told = checks.sgd_momentum.judge(names["update"])
+    assert habit in told.en
+    assert len(told.en) < 330
 
 
 # All checks

@@ -2,9 +2,7 @@
 
 import math
 
-from course.checks.answers import number
-from course.checks.questions import Number, about, question, task
-from course.checks.verdict import check, right, wrong
+from course.checks.questions import Number, about, below, near, question, task
 
 
 def _stationary_variance(lr, mom, curvature, variance):
@@ -135,24 +133,30 @@ smallest_batch = task(
 )
 
 
-@check
-def doubled_variance(answer):
-    """Check the γ that doubles the stationary variance at η = 0.1."""
-    value = number(answer=answer)
-    if not 0 <= value < 1:
-        return wrong("动量参数在 0 与 1 之间。", "a momentum parameter lies between 0 and 1.")
-    ratio = _stationary_variance(0.1, value, 1, 1) / _stationary_variance(0.1, 0, 1, 1)
-    if ratio < 1.88:
-        return wrong(
-            f"γ = {value:g} 太小：方差大约只是不用动量时的 {ratio:.1f} 倍。",
-            f"γ = {value:g} is too small: the variance is only {ratio:.1f} times that without momentum.",
-        )
-    if ratio > 2.18:
-        return wrong(
-            f"γ = {value:g} 太大：方差大约是不用动量时的 {ratio:.1f} 倍。",
-            f"γ = {value:g} is too large: the variance is {ratio:.1f} times that without momentum.",
-        )
-    return right(
+doubled_variance = question(
+    """Check the γ that doubles the stationary variance at η = 0.1.""",
+    Number(
+        "answer",
+        right=near(0.51, tol=0.035),  # by the formula it is 0.5087
+        mistakes=(
+            (
+                (*below(0), (1, math.inf)),
+                "动量参数在 0 与 1 之间。",
+                "a momentum parameter lies between 0 and 1.",
+            ),
+            (
+                below(0.475),
+                "γ = {value:g} 太小：方差还不到不用动量时的 2 倍。",
+                "γ = {value:g} is too small: the variance is less than twice that without momentum.",
+            ),
+        ),
+        otherwise=(
+            "γ = {value:g} 太大：方差超过了不用动量时的 2 倍。",
+            "γ = {value:g} is too large: the variance is more than twice that without momentum.",
+        ),
+    ),
+    right=(
         "约 0.5：这时 1/(1−γ) = 2，有效学习率加倍，方差也加倍。",
         "about 0.5, where 1/(1−γ) = 2: the effective learning rate doubles, and so does the variance.",
-    )
+    ),
+)

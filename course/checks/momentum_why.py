@@ -1,10 +1,10 @@
 """The checks of `momentum-why`."""
 
+import math
+
 import numpy as np
 
-from course.checks.answers import number
 from course.checks.questions import Number, about, near, question, task
-from course.checks.verdict import check, right, wrong
 
 complex_rate = question(
     """Check the convergence rate for h = 1 and γ = 0.81.""",
@@ -128,36 +128,32 @@ nesterov_matrix = task(
 )
 
 
-def _last_of_heavy_ball(mom):
-    """Give where 3,000 updates with η = 1/9 lead from 3.3 on the function of Lessard et al."""
-    x, v = 3.3, 0.0
-    for _ in range(3000):
-        v = mom * v + (25 * x if x < 1 else x + 24 if x < 2 else 25 * x - 24) / 9
-        x -= v
-    return x
-
-
-@check
-def end_of_the_cycle(answer):
-    """Check the smallest γ above 4/9, to two decimals, with which the cycle is broken."""
-    value = number(answer=answer)
-    if not 4 / 9 < value < 1:
-        return wrong(
-            "要找的 γ 在 4/9 与 1 之间。",
-            "the γ asked for lies between 4/9 and 1.",
-        )
-    if not abs(_last_of_heavy_ball(value)) < 1e-6:
-        return wrong(
-            f"γ = {value:g} 更新 3000 次以后还没有收敛。",
-            f"with γ = {value:g} it has not converged after 3,000 updates.",
-        )
-    if value > 0.525:
-        return wrong(
-            f"γ = {value:g} 收敛了，但还有更小的也收敛。",
-            f"γ = {value:g} converges, but so does a smaller one.",
-        )
-    return right(
+end_of_the_cycle = question(
+    """Check the smallest γ above 4/9, to two decimals, with which the cycle is broken.""",
+    # With η = 1/9 and from 3.3, 3,000 updates converge from γ = 0.519135 to 0.893795.
+    Number(
+        "answer",
+        right=((0.519135, 0.525),),
+        mistakes=(
+            (
+                ((-math.inf, 4 / 9), (1, math.inf)),
+                "要找的 γ 在 4/9 与 1 之间。",
+                "the γ asked for lies between 4/9 and 1.",
+            ),
+            (
+                ((4 / 9, 0.519134), (0.893796, 1)),
+                "γ = {value:g} 更新 3000 次以后还没有收敛。",
+                "with γ = {value:g} it has not converged after 3,000 updates.",
+            ),
+        ),
+        otherwise=(
+            "γ = {value:g} 收敛了，但还有更小的也收敛。",
+            "γ = {value:g} converges, but so does a smaller one.",
+        ),
+    ),
+    right=(
         "γ = 0.52 时循环破了，可是并非从此都收敛：试试 γ = 0.9，又落进一个循环。二次函数的公式在这里不作数。",
         "with γ = 0.52 the cycle is broken, but not for good: try γ = 0.9, where the heavy ball cycles "
         "again. The formulas for quadratic functions do not tell.",
-    )
+    ),
+)

@@ -172,7 +172,7 @@ class Task:
         def cases():  # made anew, since the learner's function may change its arguments
             return list(self.cases(np.random.default_rng(seed)))
 
-        arguments, returned = cases(), []
+        arguments, returned, fault = cases(), [], None
 
         def run():
             for case in arguments:
@@ -181,9 +181,10 @@ class Task:
         try:
             called(run, function)
         except Answered as answered:
-            if returned:  # not in every case: say in which
-                raise Answered(self._in_case(cases()[len(returned)], answered.verdict)) from None
-            raise
+            if not returned:
+                raise
+            fault = self._in_case(cases()[len(returned)], answered.verdict)
+        # If a case failed, those before it are judged first.
         if all(value is None for value in returned):
             return unanswered(
                 "你的函数还没有返回任何值。", "your function does not return anything yet."
@@ -197,6 +198,8 @@ class Task:
 
         expected = made(self.expected)
         if _alike(values, expected):
+            if fault:
+                return fault
             self.also(function, cases()[0])
             return right(*self.right)
         for name, (by, zh, en) in self.mistakes.items():
@@ -219,8 +222,8 @@ class Task:
                 said.append(f"{name} = {value:g}")
             elif hasattr(value, "shape"):
                 said.append(f"{name}.shape = {value.shape}")
-        if not said:
-            return verdict
+            elif isinstance(value, list):
+                said += [f"len({name}) = {len(value)}", f"len({name}[0]) = {len(value[0])}"]
         return replace(
             verdict,
             zh=f"{'、'.join(said)} 时，{verdict.zh}",

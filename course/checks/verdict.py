@@ -206,6 +206,32 @@ def attempt(run, function):
             signal.signal(signal.SIGALRM, before)
 
 
+# What people write who know another library, by what the exception says, with what to write here.
+HABITS = {
+    "inside a record section": (
+        "autograd.record() 里不能原地修改数组：更新要写在它外面。",
+        "no array can be changed in place inside autograd.record(): update outside it.",
+    ),
+    "'NDArray' object is not callable": (
+        "NDArray 后面不要括号，例如梯度是 param.grad。",
+        "an NDArray was called: no brackets after it; a gradient, for example, is param.grad.",
+    ),
+    "'NDArray' object has no attribute": (
+        "这里的数组是 NDArray：梯度是 param.grad，param[:] = … 原地修改，x.asnumpy() 给出 NumPy 数组。",
+        "arrays are NDArrays: param.grad is the gradient, param[:] = … changes one in place, "
+        "x.asnumpy() gives a NumPy array.",
+    ),
+    "can't multiply sequence by non-int": (
+        "列表不能乘以小数：用 for 逐个处理其中的数组。",
+        "a list cannot be multiplied by a number: take its arrays one by one, in a for loop.",
+    ),
+    "'list' object has no attribute": (
+        "这是列表：用 for 逐个处理其中的数组。",
+        "it is a list: take its arrays one by one, in a for loop.",
+    ),
+}
+
+
 def _exception(error, function):
     """Describe an exception by its type, its message and the learner's own line."""
     try:
@@ -215,14 +241,17 @@ def _exception(error, function):
     # MXNet's messages hold its C++ stack; the sentence that matters stands in the last line.
     lines = text.splitlines() or [""]
     message = re.sub(r"^.*\.(cc|h):\d+: ", "", lines[-1]).removeprefix("MXNetError: ")
+    zh, en = next((words for said, words in HABITS.items() if said in message), ("", ""))
+    message = message if len(message) <= 100 else message[:99] + "…"
     what = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    zh, en = (f"{what}。{zh}", f"{what}. Here {en}") if en else (what, what)
     own = function.__code__.co_filename if isinstance(function, FunctionType) else None
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     if not frames:
-        return wrong(f"调用你的函数时出错：{what}", f"calling your function failed: {what}")
+        return wrong(f"调用你的函数时出错：{zh}", f"calling your function failed: {en}")
     number = frames[-1].lineno
     code = linecache.getline(own, number).strip()
     return wrong(
-        f"你的函数在第 {number} 行出错：{what}\n    {code}",
-        f"your function failed in line {number}: {what}\n    {code}",
+        f"你的函数在第 {number} 行出错：{zh}\n    {code}",
+        f"your function failed in line {number}: {en}\n    {code}",
     )
