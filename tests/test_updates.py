@@ -433,6 +433,6 @@ def test_settings_tell_products_of_powers_apart():
 
 
 def test_every_sentence_stands_in_both_languages():
-    for zh, en in (*updates.NAMES.values(), *updates.ROWS.values(), *updates.ADVICE.values()):
+    for zh, en in (*updates.NAMES.values(), *updates.ROWS.values(), *verdict.ADVICE.values()):
         assert any("\u4e00" <= letter <= "\u9fff" for letter in zh) and zh.endswith(("。", "？"))
         assert set(en) - set(map(chr, range(128))) <= set("ηγ−…")

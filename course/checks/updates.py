@@ -7,7 +7,6 @@ the factors that are asked for.
 """
 
 import inspect
-import re
 from functools import cache
 from typing import NamedTuple
 
@@ -109,7 +108,7 @@ def _recognize(values, noise, settings=SETTINGS):
         for i, term in _terms(values - parts, noise + 1e-6 * abs(parts), settings)
         if float(f"{term.number:.2g}") == term.number and np.median(abs(values / parts[i])) > 0.01
     ]
-    lost = () if np.median(abs(values) / noise) < 10 else None
+    lost = () if (abs(values) < 10 * noise).mean() > 0.5 else None
     return min(rest, key=lambda pair: sum(t.complexity for t in pair), default=lost)
 
 
@@ -243,40 +242,6 @@ class _FoundError(Exception):
     """Carries a verdict out of whatever is going on."""
 
 
-ADVICE = {
-    r"record section|computational graph": (
-        "更新不能写在 autograd.record() 里面：那里记录的是损失的计算，不允许原地修改数组。",
-        "An update belongs outside `autograd.record()`: what is recorded is how the loss is "
-        "computed, and arrays must not be changed in place there.",
-    ),
-    r"'NDArray' object is not callable": (
-        "NDArray 的梯度是属性，不是方法：写 param.grad，不加括号。",
-        "The gradient of an NDArray is an attribute: `param.grad`, without parentheses.",
-    ),
-    r"no attribute '(data|list_data|list_grad|set_data|value)'": (
-        "这里的 params 就是 NDArray，不是 Gluon 的 Parameter：直接用 param 和 param.grad。",
-        "Here params are NDArrays, not Gluon's Parameters: use `param` and `param.grad` themselves.",
-    ),
-    r"no attribute '\w+_'|no attribute '(add|sub|mul|div)'": (
-        "那是 PyTorch 的方法；NDArray 的原地写法是 v *= …、v += …、v[:] = …。",
-        "That is a method of PyTorch; an NDArray is changed in place by `v *= …`, `v += …` or "
-        "`v[:] = …`.",
-    ),
-    r"'grad' of 'NDArray' object has no setter": (
-        "param.grad 不能换成别的数组；要改它的内容，写 param.grad[:] = …。",
-        "`param.grad` cannot be made another array; to change what is in it, use `param.grad[:] = …`.",
-    ),
-    r"numpy.ndarray'> not supported|with type numpy": (
-        "NDArray 和 NumPy 数组不能直接相加减：去掉 asnumpy()。",
-        "An NDArray cannot be combined with a NumPy array: leave `asnumpy()` out.",
-    ),
-    r"multiply sequence|'list' object has no attribute|'list' and|and 'list'|type <class 'list'>": (
-        "params 和 vs 是列表，要在循环里逐个数组计算。",
-        "`params` and `vs` are lists: compute with their arrays, one after the other, in a loop.",
-    ),
-}
-
-
 class Look(NamedTuple):
     """What was seen: the arrays before (x, v, g) and after (v, x) a call at each setting."""
 
@@ -403,7 +368,6 @@ class Subject:
 
     def _call(self, held, arguments):
         """Call the learner's function, the only place that does, and give the new [v, x]."""
-        raised = []
         ours = {id(array) for arrays in held for array in arrays}
 
         def new_arrays(value):
@@ -412,31 +376,18 @@ class Subject:
             return [value] if isinstance(value, nd.NDArray) and id(value) not in ours else []
 
         def run():
-            try:
-                self.returned |= bool(new_arrays(self.method.call(self.update, *arguments)))
-                # A new array in a list is looked at in place of ours: it tells what is meant.
-                for mine, theirs in zip(held, (arguments[1], arguments[0])):
-                    for i, array in enumerate(theirs[: len(mine)]):
-                        if new_arrays(array) and getattr(array, "shape", 0) == mine[i].shape:
-                            self.replaced = True
-                            mine[i] = array
-                return [[a.asnumpy().astype("float64") for a in arrays] for arrays in held]
-            except Exception as error:
-                raised.append(error)
-                raise
+            self.returned |= bool(new_arrays(self.method.call(self.update, *arguments)))
+            # A new array in a list is looked at in place of ours: it tells what is meant.
+            for mine, theirs in zip(held, (arguments[1], arguments[0])):
+                for i, array in enumerate(theirs[: len(mine)]):
+                    if new_arrays(array) and getattr(array, "shape", 0) == mine[i].shape:
+                        self.replaced = True
+                        mine[i] = array
+            return [[a.asnumpy().astype("float64") for a in arrays] for arrays in held]
 
         result, fault = attempt(run, self.update)
         if fault is None:
             return result
-        try:
-            message = str(raised[0]) if raised else ""
-        except Exception:  # whatever the learner's class raises
-            message = ""
-        for pattern, (zh, en) in ADVICE.items():
-            if re.search(pattern, message):
-                (first_zh, *zhs), (first, *ens) = fault.zh.split("\n"), fault.en.split("\n")
-                zh, en = [f"{first_zh}。{zh}", *zhs], [f"{first}. {en}", *ens]
-                fault = wrong("\n".join(zh), "\n".join(en))
         raise _FoundError(fault)
 
     def step(self, before, setting):

@@ -207,27 +207,36 @@ def attempt(run, function):
 
 
 # What people write who know another library, by what the exception says, with what to write here.
-HABITS = {
-    "inside a record section": (
-        "autograd.record() 里不能原地修改数组：更新要写在它外面。",
-        "no array can be changed in place inside autograd.record(): update outside it.",
+ADVICE = {
+    r"record section|computational graph": (
+        "更新不能写在 autograd.record() 里面：那里记录的是损失的计算，不允许原地修改数组。",
+        "An update belongs outside `autograd.record()`: what is recorded is how the loss is "
+        "computed, and arrays must not be changed in place there.",
     ),
-    "'NDArray' object is not callable": (
-        "NDArray 后面不要括号，例如梯度是 param.grad。",
-        "an NDArray was called: no brackets after it; a gradient, for example, is param.grad.",
+    r"'NDArray' object is not callable": (
+        "NDArray 的梯度是属性，不是方法：写 param.grad，不加括号。",
+        "The gradient of an NDArray is an attribute: `param.grad`, without parentheses.",
     ),
-    "'NDArray' object has no attribute": (
-        "这里的数组是 NDArray：梯度是 param.grad，param[:] = … 原地修改，x.asnumpy() 给出 NumPy 数组。",
-        "arrays are NDArrays: param.grad is the gradient, param[:] = … changes one in place, "
-        "x.asnumpy() gives a NumPy array.",
+    r"no attribute '(data|list_data|list_grad|set_data|value)'": (
+        "这里的 params 就是 NDArray，不是 Gluon 的 Parameter：直接用 param 和 param.grad。",
+        "Here params are NDArrays, not Gluon's Parameters: use `param` and `param.grad` themselves.",
     ),
-    "can't multiply sequence by non-int": (
-        "列表不能乘以小数：用 for 逐个处理其中的数组。",
-        "a list cannot be multiplied by a number: take its arrays one by one, in a for loop.",
+    r"no attribute '\w+_'|no attribute '(add|sub|mul|div)'": (
+        "那是 PyTorch 的方法；NDArray 的原地写法是 v *= …、v += …、v[:] = …。",
+        "That is a method of PyTorch; an NDArray is changed in place by `v *= …`, `v += …` or "
+        "`v[:] = …`.",
     ),
-    "'list' object has no attribute": (
-        "这是列表：用 for 逐个处理其中的数组。",
-        "it is a list: take its arrays one by one, in a for loop.",
+    r"'grad' of 'NDArray' object has no setter": (
+        "param.grad 不能换成别的数组；要改它的内容，写 param.grad[:] = …。",
+        "`param.grad` cannot be made another array; to change what is in it, use `param.grad[:] = …`.",
+    ),
+    r"numpy.ndarray'> not supported|with type numpy": (
+        "NDArray 和 NumPy 数组不能直接相加减：去掉 asnumpy()。",
+        "An NDArray cannot be combined with a NumPy array: leave `asnumpy()` out.",
+    ),
+    r"multiply sequence|'list' object has no attribute|'list' and|and 'list'|type <class 'list'>": (
+        "params 和 vs 是列表，要在循环里逐个数组计算。",
+        "`params` and `vs` are lists: compute with their arrays, one after the other, in a loop.",
     ),
 }
 
@@ -241,10 +250,10 @@ def _exception(error, function):
     # MXNet's messages hold its C++ stack; the sentence that matters stands in the last line.
     lines = text.splitlines() or [""]
     message = re.sub(r"^.*\.(cc|h):\d+: ", "", lines[-1]).removeprefix("MXNetError: ")
-    zh, en = next((words for said, words in HABITS.items() if said in message), ("", ""))
+    zh, en = next((words for said, words in ADVICE.items() if re.search(said, text)), ("", ""))
     message = message if len(message) <= 100 else message[:99] + "…"
     what = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    zh, en = (f"{what}。{zh}", f"{what}. Here {en}") if en else (what, what)
+    zh, en = (f"{what}。{zh}", f"{what}. {en}") if en else (what, what)
     own = function.__code__.co_filename if isinstance(function, FunctionType) else None
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     if not frames:
