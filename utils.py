@@ -2,6 +2,7 @@
 
 from numbers import Integral
 
+import numpy as np
 from mxnet import nd
 
 
@@ -55,7 +56,8 @@ def squared_loss(yhat, y):
 def data_iter(batch_size, num_examples, X, y):
     """Iterate once over the first `num_examples` examples, in minibatches and in random order.
 
-    Every call shuffles anew, with MXNet's generator: `mx.random.seed` makes it repeatable.
+    Every call shuffles anew. `mx.random.seed` alone makes the order repeatable; it is the same on
+    every platform, and NumPy's global generator is neither used nor changed.
 
     Parameters
     ----------
@@ -97,8 +99,13 @@ def data_iter(batch_size, num_examples, X, y):
 
 
 def _minibatches(batch_size, num_examples, X, y):
+    # MXNet's own shuffle gives another order on another platform; NumPy has frozen RandomState's.
+    # Its seed comes from MXNet as one float32 in [0, 1): C++ lays down the engine and how it makes
+    # such a number, but not how it draws integers. Times 2**24, float32's precision, it is exact.
+    seed = int(nd.random.uniform().asscalar() * 2**24)
     # int32, not NDArray's default float32, which cannot tell whole numbers apart above 2**24.
-    order = nd.random.shuffle(nd.arange(num_examples, dtype="int32"))
+    order = np.random.RandomState(seed).permutation(num_examples)
+    order = nd.array(order, dtype="int32")  # the same name: an epoch keeps but one of them
     X, y = X.take(order), y.take(order)  # one gather an epoch: each minibatch is a slice of it
     for start in range(0, num_examples, batch_size):
         yield X[start : start + batch_size], y[start : start + batch_size]
