@@ -1,14 +1,12 @@
 """What nbval does not look at: images, links, alt text, what the two languages share."""
 
 import base64
-import random
 import re
 import symtable
 
 import nbformat
 import pytest
 from common import EDITIONS, ROOT, name_of, notebooks, read
-from nbclient import NotebookClient
 from PIL import Image
 
 from course.checks.verdict import OPENINGS
@@ -134,21 +132,6 @@ def test_an_exercise_leaves_alone_what_other_cells_use(path):
         if {"exercise", "solution"} & set(cell.metadata.get("tags", ())):
             for other, (_, _, used) in cells.items():
                 assert not bound & used or one == other, f"{one} changes what {other} uses"
-
-
-@pytest.mark.deep
-@pytest.mark.parametrize("path", notebooks("en"), ids=lambda path: path.stem)
-def test_after_run_all_each_exercise_passes_in_any_order(path):
-    notebook = read(path)
-    solutions = codes(read(ROOT / "notebooks/en-solutions" / path.name))
-    solutions = [cell for cell in solutions if "solution" in cell.metadata.get("tags", ())]
-    random.Random(path.stem).shuffle(solutions)
-    notebook.cells += solutions
-    for cell in solutions:
-        cell.id += "-again"
-    NotebookClient(notebook, timeout=600, resources={"metadata": {"path": path.parent}}).execute()
-    for cell in solutions:
-        assert cell.outputs[-1].data["text/plain"].startswith("Right: "), cell.id
 
 
 @every_notebook

@@ -10,7 +10,7 @@ import signal
 import sys
 
 from course.cluster.hosts import take_part
-from course.cluster.job import pack_task, run
+from course.cluster.job import folder_of, pack_task, run
 from course.cluster.process import PATIENCE, ClusterError
 
 
@@ -97,6 +97,7 @@ def main(argv=None):
                 workers=options.workers,
                 servers=options.servers,
                 task=pack_task(options.script, options.arguments, {}),
+                folder=folder_of(options.script),
                 wait=options.wait,
             )
         else:

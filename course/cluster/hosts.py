@@ -103,7 +103,7 @@ class Link:
         return None
 
 
-def take_part(role, root, workers, servers, task, wait):
+def take_part(role, root, workers, servers, task, folder, wait):
     """Be one process of a job on several machines, until it has ended.
 
     Parameters
@@ -116,6 +116,8 @@ def take_part(role, root, workers, servers, task, wait):
         How many there are in all.
     task : bytes
         What `pack_task` gave; only workers do it.
+    folder : str
+        The script's.
     wait : float
         Seconds to wait for the others at the start.
 
@@ -139,7 +141,8 @@ def take_part(role, root, workers, servers, task, wait):
             "DMLC_NUM_WORKER": str(workers),
             "DMLC_NODE_HOST": own,  # where a server or a worker listens: on this address only
         }
-        process = Process(f"{role} at {own}", role, variables, task if role == "worker" else b"")
+        task = task if role == "worker" else b""
+        process = Process(f"{role} at {own}", role, variables, task, folder)
         stack.callback(process.end)
         try:
             supervise(process, links, wait_for_all=role == "scheduler")

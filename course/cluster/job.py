@@ -12,6 +12,7 @@ from types import FunctionType
 
 from course.cluster.packing import pack
 from course.cluster.process import (
+    EXIT,
     LOOPBACK,
     NO_STORE,
     PATIENCE,
@@ -53,7 +54,8 @@ def start(work, *args, workers=2, servers=1, port=None, in_order=False, limit=No
     for name, number in (("workers", workers), ("servers", servers)):
         if not isinstance(number, int) or number < 1:
             raise ValueError(f"{name} must be an integer of at least 1, got {number!r}")
-    return Job(pack_task(work, args, kwargs), workers, servers, port, in_order, limit)
+    task = pack_task(work, args, kwargs)
+    return Job(task, folder_of(work), workers, servers, port, in_order, limit)
 
 
 def run(work, *args, **kwargs):
@@ -76,8 +78,9 @@ def run(work, *args, **kwargs):
 class Job:
     """A scheduler, servers and workers on this machine; see `start`."""
 
-    def __init__(self, task, workers, servers, port, in_order, limit):
+    def __init__(self, task, folder, workers, servers, port, in_order, limit):
         self.task = task
+        self.folder = folder
         self.names = [
             "scheduler",
             *(f"server {rank}" for rank in range(servers)),
@@ -104,7 +107,8 @@ class Job:
                 # ps-lite ranks by port: in this order, our worker i has rank i in the KVStore.
                 own = {} if role == "scheduler" else {"PORT": str(port)}
                 task = self.task if role == "worker" else b""
-                self.processes[name] = Process(name, role, {**self.variables, **own}, task)
+                variables = {**self.variables, **own}
+                self.processes[name] = Process(name, role, variables, task, self.folder)
         except BaseException:
             self.end()
             raise
@@ -130,6 +134,7 @@ class Job:
         processes = list(self.processes.values())
         workers = [process for process in processes if process.role == "worker"]
         started, first_end, last_end = time.monotonic(), None, None
+        standstill = Standstill(processes)
         with Reader(processes) as reader:
             while True:
                 reader.read()
@@ -146,6 +151,8 @@ class Job:
                 reason = None
                 if waiting and serving and first_end and now - first_end > PATIENCE:
                     reason = f"the {waiting[0].name} waits for workers that have ended: {NO_STORE}"
+                elif found := standstill.lost() or standstill.look(now):
+                    reason = found
                 elif self.limit and now - started > self.limit:
                     reason = f"the job had not come to an end after {self.limit:g} s"
                 if failed or reason:
@@ -158,6 +165,8 @@ class Job:
                 if last_end and (not serving or now - last_end > 2):
                     reader.read_rest()
                     self.show(everything=True)
+                    if lost := standstill.lost():
+                        raise ClusterError(lost)
                     return [pickle.loads(worker.answer) for worker in workers]
 
     def show(self, everything=False):
@@ -169,6 +178,70 @@ class Job:
             process.show()
             if self.in_order and not everything and process.popen.poll() is None:
                 break  # the others' turn comes when this one has ended
+
+
+class Standstill:
+    """Finds out when the workers wait for each other and nothing will come.
+
+    One that has pushed a key less often than another, or does not come to a barrier, keeps the
+    other waiting for ever; if it has nothing left to do, it waits itself, at its exit.
+
+    Parameters
+    ----------
+    processes : list of Process
+    """
+
+    def __init__(self, processes):
+        self.processes = processes
+        self.workers = [process for process in processes if process.role == "worker"]
+        self.activity, self.since, self.next = None, 0, 0
+        self.asked = False
+
+    def look(self, now):
+        """Say who waits for what, if nothing has moved for `PATIENCE` seconds; otherwise None.
+
+        A worker that sleeps, or waits for anything but MXNet, may go on by itself.
+        """
+        if self.asked and all(worker.report for worker in self.workers):
+            if all(worker.report[0] for worker in self.workers):
+                places = (f"{worker.name} at {worker.report[0]}" for worker in self.workers)
+                told = [f"the workers wait for each other, and nothing comes: {', '.join(places)}"]
+                return "; ".join(told + list(self.uneven())[:1])
+            self.asked, self.activity = False, None
+        elif self.asked and now - self.since > 3 * PATIENCE:  # one was not able to report
+            self.asked, self.activity = False, None
+        elif not self.asked and now >= self.next:
+            self.next = now + PATIENCE / 10
+            activity = [process.activity() for process in self.processes]
+            if None in activity or activity != self.activity:
+                self.activity, self.since = activity, now
+            elif now - self.since > PATIENCE:
+                self.asked = True
+                for worker in self.workers:
+                    if not worker.answer:
+                        worker.ask()
+        return None
+
+    def lost(self):
+        """Say which pushes have got lost, if the workers have done their work; otherwise None."""
+        if all(worker.report and worker.report[0] == EXIT for worker in self.workers):
+            return next(self.uneven(), None)
+        return None
+
+    def uneven(self):
+        """Yield, for each key that a worker has pushed more often than another, who how often."""
+        counts = [worker.report[1] for worker in self.workers]
+        for key in sorted(set().union(*counts)):
+            numbers = [count.get(key, 0) for count in counts]
+            if len(set(numbers)) > 1:
+                what = "barriers" if key == "barrier" else f"pushes of key {key}"
+                said = ", ".join(f"{n} by {w.name}" for n, w in zip(numbers, self.workers))
+                yield f"{what}: {said}; each must be done by all workers"
+
+
+def folder_of(work):
+    """Give the folder in which a script's modules stand; a notebook's is the working directory."""
+    return str(Path.cwd() if isinstance(work, FunctionType) else Path(work).resolve().parent)
 
 
 def pack_task(work, args, kwargs):

@@ -33,7 +33,7 @@ class _Pickler(pickle.Pickler):
         if isinstance(value, type):
             raise TypeError(
                 f"the class {value.__name__} is defined in the notebook, where other processes do "
-                "not find it: define it inside the function, or in a module"
+                "not find it: define it in a module, a file NAME.py beside the notebook, and import it"
             )
         if value.__closure__:
             raise TypeError(

@@ -2,6 +2,10 @@
 
 import ctypes
 import errno
+import functools
+import importlib.util
+import json
+import linecache
 import os
 import pickle
 import runpy
@@ -12,14 +16,16 @@ import subprocess
 import sys
 import threading
 import traceback
+from collections import Counter
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 BE_CHILD = "from course.cluster.process import be_child; be_child()"
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 NO_STORE = "has each worker made a KVStore?"
+REPORT = b"?"  # what a worker's report begins with; no pickle does
+EXIT = "its exit"  # the place of a worker that has done its work
 FAILED = 1  # exit code of a child whose answer is what it raised
 PATIENCE = 10  # seconds that processes may wait for each other: every failure is told within 15
 
@@ -44,19 +50,22 @@ class Process:
         The job's environment variables, for ps-lite.
     task : bytes, optional
         What `pack_task` gave, for a worker.
+    folder : str, optional
+        That of the script or the notebook, so that a server finds the modules beside it.
     """
 
-    def __init__(self, name, role, variables, task=b""):
+    def __init__(self, name, role, variables, task=b"", folder=""):
         self.name = name
         self.role = role
         self.output = self.answer = b""
+        self.report = None
         inherited = {
             key: value
             for key, value in os.environ.items()
             # PORT is set by some hosting services, and all processes of ps-lite would obey it.
             if key != "PORT" and not key.startswith(("DMLC_", "PS_"))
         }
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH"), folder]))
         own = {"DMLC_ROLE": role, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
         # The processes share the cores: a thread each, unless the user wants more.
         environment = {"OMP_NUM_THREADS": "1", **inherited, **variables, **own}
@@ -89,6 +98,9 @@ class Process:
         new = pipe.read()
         if pipe is self.answers:
             self.answer += new or b""
+            while self.answer.startswith(REPORT) and b"\n" in self.answer:
+                report, _, self.answer = self.answer.partition(b"\n")
+                self.report = json.loads(report.removeprefix(REPORT))
         else:
             self.output += new or b""
         return new != b""
@@ -99,6 +111,27 @@ class Process:
         for line in self.output[:end].decode(errors="replace").splitlines():
             print(f"[{self.name}] {line}", flush=True)
         self.output = self.output[end:]
+
+    def ask(self):
+        """Let a worker report, see `be_child`; `read` puts that into `report`."""
+        self.report = None
+        with suppress(BrokenPipeError):
+            self.popen.stdin.write(b"?")
+            self.popen.stdin.flush()
+
+    def activity(self):
+        """Give what is another value later if the process did anything in between.
+
+        None if it is at work, or waits for its turn to be: on a busy machine that is no standstill.
+        """
+        found = {}
+        for stat in Path(f"/proc/{self.popen.pid}/task").glob("*/stat"):
+            with suppress(OSError):  # if the thread has ended
+                state, *fields = stat.read_text().rpartition(")")[2].split()
+                if state not in "SZX":
+                    return None
+                found[stat.parent.name] = fields[10:12]  # the time it has had of a processor
+        return found
 
     def failure(self):
         """Say how the process has failed."""
@@ -173,13 +206,26 @@ def be_child():
     os.dup2(nothing, 0)
     os.close(nothing)
 
+    answering = threading.Lock()
+    counts = Counter()
+
+    def report(place):
+        """Say where the worker is, and what `count_pushes` has counted."""
+        os.write(answers, REPORT + json.dumps([place, counts]).encode() + b"\n")
+
     def follow_launcher():
-        os.read(launcher, 1)  # nothing comes, but the end when the launcher is gone
+        while os.read(launcher, 1):  # or nothing: the launcher is gone
+            if answering.acquire(blocking=False):  # else the answer is on its way
+                report(waiting_line())
+                answering.release()
         os.killpg(0, signal.SIGKILL)
 
     def answer(value):
+        pickled = pickle.dumps(value)
+        answering.acquire()
+        report(EXIT)
         with os.fdopen(answers, "wb") as file:
-            pickle.dump(value, file)
+            file.write(pickled)
 
     def fail(error):
         # Printed without our own frames. Then out at once: on the usual way the KVStore would wait
@@ -197,6 +243,7 @@ def be_child():
     try:
         works = os.environ["DMLC_ROLE"] == "worker"
         if works:
+            count_pushes(counts)
             with os.fdopen(os.dup(launcher), "rb") as file:
                 task = pickle.load(file)
         threading.Thread(target=follow_launcher, daemon=True).start()
@@ -214,13 +261,61 @@ def be_child():
         fail(error)
 
 
+def count_pushes(counts):
+    """Count in `counts`, once MXNet is imported, what a worker does together with all others.
+
+    That is how often it pushes each key of a synchronous KVStore, and comes to a barrier.
+    """
+
+    def counted(method):
+        def call(store, *args, **kwargs):
+            key = args[0] if args else kwargs.get("key", "barrier")
+            if "dist" in store.type and ("async" not in store.type or key == "barrier"):
+                counts.update(map(str, key if isinstance(key, list | tuple) else [key]))
+            return method(store, *args, **kwargs)
+
+        return functools.wraps(method)(call)
+
+    class Finder:
+        def find_spec(self, name, *_):
+            if name != "mxnet.kvstore.kvstore":
+                return None
+            sys.meta_path.remove(self)
+            spec = importlib.util.find_spec(name)
+            load = spec.loader.exec_module
+
+            def exec_module(module):
+                load(module)
+                for name in ("push", "pushpull", "_barrier"):
+                    setattr(module.KVStore, name, counted(getattr(module.KVStore, name)))
+
+            spec.loader.exec_module = exec_module
+            return spec
+
+    sys.meta_path.insert(0, Finder())
+
+
+def waiting_line():
+    """Give the line in which the main thread waits for MXNet, with its number; else nothing."""
+    frame = sys._current_frames()[threading.main_thread().ident]
+    if not frame.f_globals.get("__name__", "").startswith("mxnet."):
+        return ""
+    while frame.f_globals.get("__name__", "").startswith("mxnet."):
+        frame = frame.f_back
+    if frame.f_code.co_filename == __file__:  # the function has returned, and MXNet cleans up
+        return EXIT
+    number = frame.f_lineno
+    line = linecache.getline(frame.f_code.co_filename, number).strip()
+    return f"line {number}" + (f", `{line}`" if line else "")
+
+
 def serve(fail):
     """Be the scheduler or a server, without the second of computing that `import mxnet` takes.
 
     The C library needs no Python for either, until a server is sent an optimizer; if that cannot be
-    used, `fail` is called with what it raises.
+    used, then or in an update, `fail` is called with what it raises.
     """
-    (folder,) = find_spec("mxnet").submodule_search_locations
+    (folder,) = importlib.util.find_spec("mxnet").submodule_search_locations
     (path,) = Path(folder).glob("libmxnet.*")
     library = ctypes.CDLL(str(path))
     library.MXGetLastError.restype = ctypes.c_char_p
@@ -237,14 +332,24 @@ def serve(fail):
 
                 os.environ["DMLC_ROLE"] = "server"
                 store = mxnet.kv.KVStore(handle)
-            store.set_optimizer(pickle.loads(pickled))
+            try:
+                optimizer = pickle.loads(pickled)
+            except (AttributeError, ImportError) as error:
+                raise type(error)(
+                    f"{error}. What is sent to a server must be of classes that a module defines, "
+                    "for example one beside the notebook or the script"
+                ) from None
+            store.set_optimizer(optimizer)
         except BaseException as error:  # would be ignored, and the job go on without
             fail(error)
 
+    # What an update raises, in a callback of the C library.
+    sys.unraisablehook = lambda raised: fail(raised.exc_value)
     if library.MXKVStoreCreate(b"dist", ctypes.byref(handle)) or library.MXKVStoreRunServer(
         handle, take_optimizer, None
     ):
         raise RuntimeError(library.MXGetLastError().decode())
+    sys.unraisablehook = sys.__unraisablehook__
 
 
 def do(function, args, kwargs):
