@@ -256,12 +256,13 @@ def test_dividing_by_gamma_gets_a_sentence():
 @pytest.mark.parametrize(
     ("line", "habit"),
     [
-        ("p.grad()", "no brackets after it"),
-        ("p.data -= lr * p.grad", "arrays are NDArrays: param.grad is the gradient"),
-        ("p.zero_grad()", "arrays are NDArrays"),
-        ("vs[:] = mom * vs", "take its arrays one by one"),
-        ("params.grad", "it is a list"),
-        ("with autograd.record(): v *= mom; p -= v", "update outside it"),
+        ("p.grad()", "takes no parentheses"),
+        ("p.data -= lr * p.grad", "not Gluon's Parameters"),
+        ("p.zero_grad()", "a method of PyTorch"),
+        ("v.mul_(mom)", "a method of PyTorch"),
+        ("vs[:] = mom * vs", "A list is no array"),
+        ("params.grad", "A list is no array"),
+        ("with autograd.record(): v *= mom; p -= v", "An update belongs outside"),
     ],
 )
 def test_a_habit_from_another_library_gets_a_sentence(line, habit):
@@ -273,7 +274,6 @@ def test_a_habit_from_another_library_gets_a_sentence(line, habit):
     )
     told = checks.sgd_momentum.judge(names["update"])
     assert habit in told.en
-    assert len(told.en) < 330
 
 
 # All checks

@@ -214,17 +214,18 @@ ADVICE = {
         "computed, and arrays must not be changed in place there.",
     ),
     r"'NDArray' object is not callable": (
-        "NDArray 的梯度是属性，不是方法：写 param.grad，不加括号。",
-        "The gradient of an NDArray is an attribute: `param.grad`, without parentheses.",
+        "NDArray 后面不能加括号；例如它的梯度是属性，不是方法：写 param.grad。",
+        "An NDArray takes no parentheses; its gradient, for example, is an attribute: `param.grad`.",
     ),
     r"no attribute '(data|list_data|list_grad|set_data|value)'": (
-        "这里的 params 就是 NDArray，不是 Gluon 的 Parameter：直接用 param 和 param.grad。",
-        "Here params are NDArrays, not Gluon's Parameters: use `param` and `param.grad` themselves.",
+        "这里给的是 NDArray，不是 Gluon 的 Parameter：直接用数组本身，梯度是 param.grad。",
+        "What is given are NDArrays, not Gluon's Parameters: use the array itself; "
+        "its gradient is `param.grad`.",
     ),
-    r"no attribute '\w+_'|no attribute '(add|sub|mul|div)'": (
-        "那是 PyTorch 的方法；NDArray 的原地写法是 v *= …、v += …、v[:] = …。",
-        "That is a method of PyTorch; an NDArray is changed in place by `v *= …`, `v += …` or "
-        "`v[:] = …`.",
+    r"'NDArray' object has no attribute '(\w+_|add|sub|mul|div|zero_grad|numpy|item)'": (
+        "那是 PyTorch 的方法。NDArray 用 v *= …、v += …、v[:] = … 原地修改，用 v.asnumpy() 变成 NumPy 数组。",
+        "That is a method of PyTorch. An NDArray is changed in place by `v *= …`, `v += …` or "
+        "`v[:] = …`; `v.asnumpy()` gives a NumPy array.",
     ),
     r"'grad' of 'NDArray' object has no setter": (
         "param.grad 不能换成别的数组；要改它的内容，写 param.grad[:] = …。",
@@ -235,8 +236,8 @@ ADVICE = {
         "An NDArray cannot be combined with a NumPy array: leave `asnumpy()` out.",
     ),
     r"multiply sequence|'list' object has no attribute|'list' and|and 'list'|type <class 'list'>": (
-        "params 和 vs 是列表，要在循环里逐个数组计算。",
-        "`params` and `vs` are lists: compute with their arrays, one after the other, in a loop.",
+        "列表不能当数组用：在循环里逐个取出其中的数组来计算。",
+        "A list is no array: take its arrays one after the other, in a loop.",
     ),
 }
 
