@@ -17,7 +17,8 @@ sys.path.insert(0, str(ROOT))
 from tools.build import DIGESTS, EDITIONS, folder  # noqa: E402
 from tools.sources import order  # noqa: E402
 
-SLOW = {"momentum-distributed"}  # runs only where it is named or its own files have changed
+# Runs in one edition, and only where it is named or its own files have changed
+SLOW = {"momentum-distributed"}
 
 
 def changed_files():
@@ -68,7 +69,7 @@ def targets(files):
     """
     own = {chapter_of(file) for file in files} - {None}
     others = {name for file in files if not chapter_of(file) for name in readers_of(file)} - own
-    whole = own if len(own | others) == 1 else set()  # one chapter: in all its editions
+    whole = own - SLOW if len(own | others) == 1 else set()  # one chapter: in all its editions
     paths = {
         f"notebooks/{folder(*edition)}/{name}.ipynb"
         for name in (own | others) - (SLOW - own)
