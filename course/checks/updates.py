@@ -21,8 +21,14 @@ FACTORS = ("η", "γ", "1−γ", "1+γ", "|B|")
 # products of different powers differ by more than a thousandth at some setting.
 SETTINGS = np.array(
     [
-        *((0.41, 0.93, 5), (1.9, 0.88, 9), (1.83, 0.45, 6), (0.76, 0.11, 7)),
-        *((0.33, 0.29, 2), (1.56, 0.07, 4), (0.52, 0.7, 8), (1.37, 0.83, 3)),
+        (0.41, 0.93, 5),
+        (1.9, 0.88, 9),
+        (1.83, 0.45, 6),
+        (0.76, 0.11, 7),
+        (0.33, 0.29, 2),
+        (1.56, 0.07, 4),
+        (0.52, 0.7, 8),
+        (1.37, 0.83, 3),
     ]
 )
 PARAMS, SHAPE = 3, (2, 6)  # of equal shapes: a velocity that is shared fits, and shows
