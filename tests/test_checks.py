@@ -1,4 +1,7 @@
-"""Every hint of the checks, provoked by the mistake that it names; those on updates: test_updates.py."""
+"""Every hint of the checks, provoked by the mistake that it names.
+
+Those on updates are in test_checks_updates.py.
+"""
 
 import math
 import re
@@ -11,7 +14,7 @@ from mxnet import nd
 from course import checks
 from course.chapters import sgd_momentum
 from course.checks import verdict
-from course.checks.questions import Choice, Number, Question, Task
+from course.checks.questions import Choice, Number, Question, Task, near
 from course.checks.verdict import wrong
 
 
@@ -189,3 +192,9 @@ def test_every_sentence_stands_in_both_languages():
     for zh, en in sentences():
         assert re.search("[\u4e00-\u9fff]", zh)
         assert not re.search("[\u3000-\u9fff]", en)
+
+
+def test_a_declared_mistake_without_its_translation_is_refused():
+    row = (near(1), "只有中文")
+    with pytest.raises(ValueError, match=r"a mistake of answer must be \(set of numbers, zh, en\)"):
+        Number("answer", right=near(2), mistakes=(row,), otherwise=("", ""))

@@ -80,7 +80,7 @@ def targets(files):
 
 
 def files_of(names):
-    """Give the source of each chapter named, and the module of its checks.
+    """Give the source of each chapter named, and the module of its checks, if it has any.
 
     Raises
     ------
@@ -92,6 +92,9 @@ def files_of(names):
         if chapter not in order():
             sys.exit(f"There is no chapter {name!r}; there are {', '.join(order())}.")
         yield f"notebooks/src/{chapter}.md"
+        checks = f"course/checks/{chapter.replace('-', '_')}.py"
+        if (ROOT / checks).exists():
+            yield checks
 
 
 def main(names):

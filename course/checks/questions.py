@@ -62,6 +62,14 @@ class Number:
     mistakes: tuple  # (set of numbers, zh, en), of which the first that holds the number is told
     otherwise: tuple  # (zh, en)
 
+    def __post_init__(self):
+        """Refuse a row that lacks a sentence when it is declared, not when a learner meets it."""
+        for row in self.mistakes:
+            if len(row) != 3:
+                raise ValueError(
+                    f"a mistake of {self.name} must be (set of numbers, zh, en), got {row!r:.80}"
+                )
+
     def take(self, answer):
         """Take the learner's number."""
         return number(**{self.name: answer})
