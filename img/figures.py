@@ -53,23 +53,28 @@ def trajectory(update):
     return np.array(points)
 
 
-def gd_trajectory():
-    """Give gradient descent's trajectory, η = 0.4."""
-    return trajectory(lambda params: sgd(params, lr=0.4, batch_size=1))
+def gd_trajectory(lr):
+    """Give gradient descent's trajectory."""
+    return trajectory(lambda params: sgd(params, lr=lr, batch_size=1))
 
 
-def momentum_trajectory():
-    """Give the trajectory with momentum, η = 0.6, γ = 0.5."""
+def momentum_trajectory(lr, mom):
+    """Give the trajectory with momentum."""
     vs = [nd.zeros(2)]
-    return trajectory(lambda params: sgd_momentum(params, vs, lr=0.6, mom=0.5, batch_size=1))
+    return trajectory(lambda params: sgd_momentum(params, vs, lr=lr, mom=mom, batch_size=1))
 
 
-def move(points):
+def move(points, label, other=None, other_label=None):
     """Draw a trajectory over the contour lines of f: a red triangle at its start, an arrow a step.
 
     Parameters
     ----------
     points : numpy.ndarray, shape (n, 2)
+    label : str
+        What made the trajectory.
+    other : numpy.ndarray, shape (n, 2), optional
+        A second trajectory, drawn as a dashed line with its points.
+    other_label : str, optional
 
     Returns
     -------
@@ -89,10 +94,47 @@ def move(points):
         width=0.005,
         headwidth=5,
         color="tab:blue",
-        zorder=2,
+        zorder=3,
     )
-    axes.plot(*points[0], "^", color="tab:red", markersize=9, zorder=3)
+    axes.plot([], [], "-", color="tab:blue", label=label)  # a quiver has no entry in a legend
+    if other is not None:
+        axes.plot(*other.T, "--o", color="tab:orange", markersize=3, linewidth=1, label=other_label)
+    axes.plot(*points[0], "^", color="tab:red", markersize=9, zorder=4)
     axes.set(xlabel="$x_1$", ylabel="$x_2$")
+    axes.legend(loc="upper right", framealpha=1)
+    return figure
+
+
+def heavy_ball():
+    """Draw eight updates in a bowl, side by side: gradient descent, and a ball with momentum.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure, both = plt.subplots(1, 2, figsize=(7, 2.4), layout="constrained", sharey=True)
+    x1 = np.linspace(-5.6, 4.6, 200)
+    for axes, points, title in (
+        (both[0], gd_trajectory(0.4), "gradient descent: $\\gamma = 0$"),
+        (both[1], momentum_trajectory(0.4, 0.8), "heavy ball: $\\gamma = 0.8$"),
+    ):
+        x = points[:9, 0]
+        axes.plot(x1, f(x1, 0), color="0.4")
+        # The balls lie on the bowl, the arrows a little above: each is one update along x1.
+        axes.scatter(x, f(x, 0) + 0.13, s=60, c=np.arange(len(x)), cmap="Blues", vmin=-3, ec="k")
+        axes.quiver(
+            x[:-1],
+            f(x[:-1], 0) + 0.45,
+            np.diff(x),
+            np.zeros(len(x) - 1),
+            angles="xy",
+            scale_units="xy",
+            scale=1,
+            width=0.006,
+            color="tab:red",
+        )
+        axes.set(title=title, xlabel="$x_1$", ylim=(-0.15, 3.6))
+    both[0].set_ylabel("$f(x_1, 0)$")
     return figure
 
 
@@ -103,8 +145,19 @@ def draw_all(directory):
     ----------
     directory : Path
     """
-    for name, points in (("gd-move", gd_trajectory()), ("momentum-move", momentum_trajectory())):
-        figure = move(points)
+    for name, figure in (
+        ("gd-move", move(gd_trajectory(0.4), "gradient descent, $\\eta = 0.4$")),
+        ("heavy-ball", heavy_ball()),
+        (
+            "momentum-move",
+            move(
+                momentum_trajectory(0.6, 0.5),
+                "$\\eta = 0.6$, $\\gamma = 0.5$",
+                momentum_trajectory(0.4, 0.5),
+                "$\\eta = 0.4$, $\\gamma = 0.5$",
+            ),
+        ),
+    ):
         # Without matplotlib's version in the file, the same picture is the same bytes.
         figure.savefig(directory / f"{name}.png", dpi=150, metadata={"Software": None})
         plt.close(figure)

@@ -30,7 +30,7 @@ def test_every_figure_is_drawn_by_the_script(redrawn):
     assert drawn == {path.name for path in redrawn.iterdir()}
 
 
-@pytest.mark.parametrize("name", ["gd-move.png", "momentum-move.png"])
+@pytest.mark.parametrize("name", ["gd-move.png", "heavy-ball.png", "momentum-move.png"])
 def test_the_stored_picture_is_the_redrawn_one(redrawn, name):
     pictures = []
     for directory in (IMG, redrawn):
@@ -66,24 +66,51 @@ def test_the_trajectories_are_those_of_the_formulas():
         gd.append(gd[-1] - 0.4 * curvature * gd[-1])
         v = 0.5 * v + 0.6 * curvature * momentum[-1]
         momentum.append(momentum[-1] - v)
-    np.testing.assert_allclose(figures.gd_trajectory(), gd, atol=1e-5)
-    np.testing.assert_allclose(figures.momentum_trajectory(), momentum, atol=1e-5)
+    np.testing.assert_allclose(figures.gd_trajectory(0.4), gd, atol=1e-5)
+    np.testing.assert_allclose(figures.momentum_trajectory(0.6, 0.5), momentum, atol=1e-5)
 
 
 def test_gradient_descent_overshoots_at_every_step_and_creeps_sideways():
-    x1, x2 = figures.gd_trajectory().T
+    x1, x2 = figures.gd_trajectory(0.4).T
     assert (x2[1:] * x2[:-1] < 0).all()
     assert (np.abs(x2[1:]) < np.abs(x2[:-1])).all()
     assert (x1 < -0.9).all()
 
 
 def test_momentum_gets_to_the_minimum_in_as_many_updates():
-    x1, x2 = figures.momentum_trajectory().T
+    x1, x2 = figures.momentum_trajectory(0.6, 0.5).T
     assert np.hypot(x1[-1], x2[-1]) < 0.05
     rightward = np.diff(x1)[:3]
     assert (np.diff(rightward) > 0).all()  # the steps to the right build up
 
 
 def test_gradient_descent_would_diverge_at_the_learning_rate_of_momentum():
-    points = figures.trajectory(lambda params: figures.sgd(params, lr=0.6, batch_size=1))
-    assert (np.diff(np.abs(points[:, 1])) > 0).all()
+    _, x2 = figures.gd_trajectory(0.6).T
+    assert (np.diff(np.abs(x2)) > 0).all()
+
+
+def test_what_the_chapter_says_of_f_after_20_updates():
+    """At the same learning rate momentum is far ahead, and of gradient descent at its best, too."""
+
+    def last(points):
+        return figures.f(*points[-1])
+
+    assert f"{last(figures.gd_trajectory(0.4)):.3f}" == "0.089"
+    assert f"{last(figures.momentum_trajectory(0.4, 0.5)):.0e}" == "4e-04"
+    assert f"{last(figures.momentum_trajectory(0.6, 0.5)):.0e}" == "2e-05"
+    rates = np.arange(0.3, 0.5, 0.005)
+    reached = [last(figures.gd_trajectory(lr)) for lr in rates]
+    assert 0 < np.argmin(reached) < len(rates) - 1
+    assert f"{min(reached):.3f}" == "0.058"
+
+
+def test_the_heavy_ball_picks_up_speed_and_passes_the_bottom():
+    """As its alternative text says; gradient descent's steps shrink."""
+    walk, ball = (
+        points[:9, 0]
+        for points in (figures.gd_trajectory(0.4), figures.momentum_trajectory(0.4, 0.8))
+    )
+    assert (np.diff(np.diff(walk)) < 0).all()
+    assert (np.diff(np.diff(ball)[:4]) > 0).all()
+    assert walk[-1] < -2
+    assert ball[-1] > 0

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from itertools import pairwise
 
 import matplotlib as mpl
 import numpy as np
@@ -11,6 +12,7 @@ from matplotlib import pyplot as plt
 
 from course import play
 from course.play.training import sampled
+from course.seeds import losses_over_seeds
 
 CHAPTERS = {
     edition: read(ROOT / f"notebooks/{edition}/momentum-scratch.ipynb") for edition in EDITIONS
@@ -22,14 +24,17 @@ CELLS = [
     (
         "# ",
         ["(gd-sgd-scratch.ipynb)"],
-        ["动量法——从零开始", "最陡下降", "当前位置"],
-        ["Momentum, from scratch", "*steepest descent*"],
+        ["动量法——从零开始", "最陡下降", "当前位置", "学完这一章，你将能够"],
+        ["Momentum, from scratch", "*steepest descent*", "you will be able to"],
     ),
     (
         "## ",
         [
             r"f: \mathbb{R}^2 \rightarrow \mathbb{R}",
             r"\mathbf{x} = [x_1, x_2]^\top",
+            r"f(\mathbf{x}) = 0.1x_1^2 + 2x_2^2",
+            r"[-5, -2]^\top",
+            r"\eta = 0.4",
             "(../../img/gd-move.png)",
         ],
         ["等高线", "红色三角形", "箭头", "越过", "竖直", "水平", "学习率"],
@@ -49,9 +54,13 @@ CELLS = [
             r"\mathbf{v} &:= \gamma \mathbf{v} + \eta \nabla f_\mathcal{B}(\mathbf{x})",
             r"\mathbf{x} &:= \mathbf{x} - \mathbf{v}",
             r"\frac{\eta}{1-\gamma} \nabla f_\mathcal{B}(\mathbf{x})",
-            r"\eta/(1-\gamma)",
             "(gd-sgd-scratch.ipynb)",
+            "(../../img/heavy-ball.png)",
             "(../../img/momentum-move.png)",
+            "0.089",
+            r"4 \times 10^{-4}",
+            "$1/(1-\\gamma)$",
+            r"2(1+\gamma)/\lambda",
         ],
         ["指数加权移动平均", "速度", "动量参数", "加权和", "更大的学习率"],
         [
@@ -85,6 +94,7 @@ CELLS = [
             "num_examples = 1000\n",
             "true_w = [2, -3.4]\n",
             "true_b = 4.2\n",
+            "sigma = 0.01\n",
             "def init_params():",
             "mx.random.seed(",
         ],
@@ -116,7 +126,7 @@ CELLS = [
         [],
         [],
     ),
-    ("text", [], ["接近"], ["close to the true"]),
+    ("text", [r"\eta/(1-\gamma) = 2"], ["接近", "噪声下限"], ["close to the true", "noise floor"]),
     ("code", ["optimize(batch_size=10, lr=0.2, mom=0.9, num_epochs=3, log_interval=10)"], [], []),
     ("## ", [], ["有些问题", "更大的学习率"], ["some problems", "larger learning rate"]),
     ("## ", [], ["动量参数"], ["momentum parameter"]),
@@ -135,15 +145,22 @@ def kind(cell):
 
 
 def specified(edition):
-    """Split an edition's cells into the 15 of the specification and the exercises' own."""
+    """Split an edition's cells into the 15 of the specification, the section that it allows after
+    the 12th, and the exercises' own."""
     first, *cells, last = CHAPTERS[edition].cells
     assert (first.id, last.id) == ("first", "last")
-    return [*cells[:14], cells[-1]], cells[14:-1]
+    ids = [cell.id for cell in cells]
+    after = ids.index("summary")
+    return (
+        [*cells[:12], *cells[after : after + 2], cells[-1]],
+        cells[12:after],
+        cells[after + 2 : -1],
+    )
 
 
 @every_edition
 def test_the_cells_stand_in_the_specifications_order(edition):
-    cells, _ = specified(edition)
+    cells, _, _ = specified(edition)
     assert [kind(cell) for cell in cells] == [row[0] for row in CELLS]
     for cell, (_, both, zh, en) in zip(cells, CELLS):
         for fact in both + (zh if edition.startswith("zh") else en):
@@ -151,9 +168,21 @@ def test_the_cells_stand_in_the_specifications_order(edition):
 
 
 @every_edition
+def test_where_momentum_wins_is_one_section(edition):
+    _, section, _ = specified(edition)
+    assert [kind(cell) for cell in section] == [
+        "## ",
+        *["code", "text"] * 3,
+        "code",
+        "code",
+        "text",
+    ]
+
+
+@every_edition
 def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
     """Exercise 1 has a text and sliders after it."""
-    _, exercises = specified(edition)
+    _, _, exercises = specified(edition)
     assert [kind(cell) for cell in exercises] == ["code", *["text", "code"] * 4]
     assert exercises.pop(1).id.startswith("sliders-text")
     assert exercises.pop(1).source.endswith("\nplay.training(X, y, init_params)")
@@ -163,7 +192,7 @@ def test_the_exercises_stand_between_their_heading_and_the_discussion(edition):
         "smaller_momentum(prediction, build_up)",
         "sgd_momentum(my_momentum)",
         "final_velocity(answer)",
-        "scaled_feature(best_plain, best_momentum)",
+        "scaled_feature(best_plain, best_momentum, prediction, gain)",
     )
     codes = [cell.source for cell in exercises if kind(cell) == "code"]
     for code, check in zip(codes, checks):
@@ -208,43 +237,129 @@ def chapter(monkeypatch):
     names = {}
     with mpl.rc_context():
         for cell in CHAPTERS["en"].cells:
-            if cell.id in ("sgd-momentum", "data", "optimize"):
+            if cell.id in ("sgd-momentum", "data", "optimize", "win-data"):
                 code = "\n".join(line for line in cell.source.splitlines() if line[:1] != "%")
                 exec(code, names)
         yield names
     plt.close("all")
 
 
-def test_plain_sgd_has_no_trouble_with_the_data(chapter):
-    """As the summary and the check of exercise 1 say; γ = 0 is slower than γ = 0.5 all the same."""
+def updates_to_stay_below(losses, loss=1e-4):
+    """Count the updates after which the loss stays below."""
+    return int(np.flatnonzero(np.append(True, np.asarray(losses) >= loss))[-1])
+
+
+def test_what_the_first_run_shows(chapter):
+    """Its text and the check of exercise 1: the pace, the floor, and why the curve ends below it."""
     X = np.column_stack([chapter["X"].asnumpy(), np.ones(1000)])
     assert np.linalg.cond(X.T @ X) < 1.2
+    needed = {mom: updates_to_stay_below(drawn(chapter, mom=mom)[1]) for mom in (0, 0.5, 0.9)}
+    assert needed == {0: 25, 0.5: 19, 0.9: 213}
+    text = "".join(cell.source for cell in CHAPTERS["en"].cells if cell.id == "run-text")
+    assert "213 updates until the loss stays below $10^{-4}$, and 25 without" in text
 
-    def updates_to_the_floor(mom):
-        return int(np.argmax(drawn(chapter, mom=mom)[1] < 1e-4))
+    noise = chapter["y"].asnumpy().astype(float) - X[:, :2] @ [2, -3.4] - 4.2
+    _, squares, _, _ = np.linalg.lstsq(X, chapter["y"].asnumpy(), rcond=None)
+    floor, of_these, fitted = 0.01**2 / 2, (noise**2).mean() / 2, squares[0] / 2000
+    assert 0.9 * floor < fitted < of_these < 0.95 * floor
+    assert of_these - fitted < 0.2 * (floor - of_these)  # the fit's part is the small one
 
-    assert updates_to_the_floor(0.5) < updates_to_the_floor(0) < updates_to_the_floor(0.9) / 2
+
+def test_the_curve_ripples_because_the_velocity_overshoots(chapter):
+    """The first weight passes the truth again and again; without momentum it does not."""
+
+    def crossings(mom):
+        losses = []
+        update = chapter["sgd_momentum"]
+        chapter["sgd_momentum"] = lambda params, *rest: (
+            losses.append(params[0].asnumpy()[1, 0] + 3.4),
+            update(params, *rest),
+        )
+        drawn(chapter, mom=mom, num_epochs=1)
+        chapter["sgd_momentum"] = update
+        far = [error for error in losses if abs(error) > 0.02]
+        return sum(a * b < 0 for a, b in pairwise(far))
+
+    assert crossings(0) == 0
+    assert crossings(0.9) >= 4
+
+
+def test_the_bump_after_the_decay_is_the_old_velocity(chapter):
+    """With the velocity scaled down like the learning rate, the loss does not rise."""
+    _, losses = drawn(chapter)
+    assert max(losses[201:]) > 1.5 * losses[200]
+    update, rates = chapter["sgd_momentum"], [0.2]
+
+    def rescaled(params, vs, lr, mom, batch_size):
+        for v in vs:
+            v *= lr / rates[-1]
+        rates.append(lr)
+        update(params, vs, lr, mom, batch_size)
+
+    chapter["sgd_momentum"] = rescaled
+    _, losses = drawn(chapter)
+    assert max(losses[201:]) < 1.01 * losses[200]
+
+
+def of_both(data, rates, num_seeds=40):
+    """Give the final losses without momentum and with it, shape (seeds, rates)."""
+    return [losses_over_seeds(data, rates, mom, 3, num_seeds)[-1] for mom in (0, 0.9)]
+
+
+def test_where_momentum_wins(chapter):
+    """What the section says: who wins, by how much, and why."""
+    printed = stored("en", "win-grid")[0].text
+    rows = np.array([line.replace("above 1", "inf").split() for line in printed.splitlines()[1:]])
+    lrs, *both = rows.astype(float).T
+    assert [(0 < np.argmin(losses) < len(lrs) - 1) for losses in both] == [True, True]
+    assert [lrs[np.argmin(losses)] for losses in both] == [1.8, 0.7]
+
+    plain, momentum = (
+        losses[:, 0]
+        for losses in (of_both(chapter["flat"], [1.8])[0], of_both(chapter["flat"], [0.7])[1])
+    )
+    assert np.median(momentum) < 1.3 * 0.01**2 / 2
+    assert np.median(plain) > 20 * np.median(momentum)
+    assert (momentum < plain).mean() > 0.95
+    assert np.quantile(plain, 0.1) > np.quantile(momentum, 0.9)  # the bands end apart
+
+    # Along the flat direction both move like gradient descent at their effective learning rates.
+    A = np.column_stack([chapter["X_flat"].asnumpy(), np.ones(1000)]).astype(float)
+    curvatures = np.linalg.eigvalsh(A.T @ A / 1000)
+    assert 2 / curvatures[-1] == pytest.approx(1.93, abs=0.01)
+    start = curvatures[0] * 3.4**2 / 2  # of the loss, if the weight starts near 0
+    for lr, losses in ((1.8, plain), (0.7 / (1 - 0.9), momentum)):
+        predicted = start * np.exp(-2 * lr * curvatures[0] * 210) + 4.66e-5
+        assert 0.5 < np.median(losses) / predicted < 2
+
+
+def test_one_seed_is_the_chapters_own_run(chapter):
+    """`losses_over_seeds` does what `optimize` does."""
+    for data, lr, mom in ((None, 0.2, 0.9), (chapter["flat"], 1.8, 0)):
+        _, expected = drawn(chapter, lr=lr, mom=mom, data=data)
+        data = data or (chapter["X"], chapter["y"])
+        losses = losses_over_seeds(data, [0.1, lr], mom, 3, num_seeds=chapter["seed"] + 2)
+        np.testing.assert_allclose(losses[:, chapter["seed"] + 1, 1], expected, rtol=2e-3)
 
 
 def test_the_answers_to_the_last_exercise(chapter):
-    """On the data with the second feature scaled, at the same learning rate and each at its best."""
+    """Each at its best over 40 seeds, what a single seed shows, and the figures of the hints."""
     (cell,) = [cell for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature"]
     exec(cell.source, chapter)
     X = np.column_stack([chapter["X_scaled"].asnumpy(), np.ones(1000)])
     assert 80 < np.linalg.cond(X.T @ X) < 130
-    rates = (0.1, 0.2, 0.4, 0.8, 1.6)
-    plain, momentum = (
-        {
-            lr: drawn(chapter, lr=lr, mom=mom, num_epochs=2, data=chapter["scaled"])[1][-1]
-            for lr in rates
-        }
-        for mom in (0, 0.9)
-    )
-    assert min(plain, key=plain.get) == 1.6
-    assert min(momentum, key=momentum.get) == 0.2
-    assert momentum[0.2] < 1e-4
-    assert momentum[0.2] < 0.01 * plain[0.2]
-    assert momentum[0.2] < 0.2 * plain[1.6]
+    rates = [0.1, 0.2, 0.25, 0.3, 0.4, 0.8, 1.6, 1.7, 1.8, 1.9]
+    plain, momentum = of_both(chapter["scaled"], rates)
+    medians = [dict(zip(rates, np.median(losses, axis=0))) for losses in (plain, momentum)]
+    assert [min(of, key=of.get) for of in medians] == [1.8, 0.25]
+    gains = [medians[0][a] / medians[1][b] for a in (1.7, 1.8) for b in (0.2, 0.25, 0.3)]
+    assert 1.6 < min(gains) < max(gains) < 2.5
+    assert medians[0][1.6] / max(medians[1][b] for b in (0.2, 0.25, 0.3)) > 2.5
+    assert medians[0][1.6] / medians[1][0.25] < 2.9
+    assert all(400 < medians[0][lr] / medians[1][lr] < 700 for lr in (0.2, 0.25))
+    single = plain[:, rates.index(1.8)] / momentum[:, rates.index(0.25)]
+    assert single.min() < 1.1
+    assert single.max() > 10
 
 
 @pytest.mark.parametrize(
@@ -279,14 +394,13 @@ def test_the_sliders_train_as_the_chapter_does(chapter, scaled, lr, mom, batch_s
 def test_the_goal_of_the_sliders(chapter):
     """At η = 0.2 a γ between 0 and 0.5 is best; the farther from it, the more updates."""
 
-    def updates_to_stay_below(mom):
+    def needed(mom):
         widget = play.training(chapter["X"], chapter["y"], chapter["init_params"], mom=mom)
-        above = np.frombuffer(widget.answer["losses"], "float32") >= 1e-4
-        return int(np.flatnonzero(above)[-1]) + 1
+        return updates_to_stay_below(np.frombuffer(widget.answer["losses"], "float32")[1:])
 
-    needed = [updates_to_stay_below(mom) for mom in (0, 0.1, 0.25, 0.6, 0.8, 0.9)]
-    assert needed == sorted(needed[:3], reverse=True) + sorted(needed[3:])
-    assert needed[2] < 0.75 * needed[0]
+    updates = [needed(mom) for mom in (0, 0.1, 0.25, 0.6, 0.8, 0.9)]
+    assert updates == sorted(updates[:3], reverse=True) + sorted(updates[3:])
+    assert updates[2] < 0.75 * updates[0]
 
 
 def test_the_data(chapter):
@@ -312,8 +426,9 @@ def drawn(chapter, **arguments):
     plt.close("all")
     defaults = {"batch_size": 10, "lr": 0.2, "mom": 0.9, "num_epochs": 3, "log_interval": 10}
     chapter["optimize"](**{**defaults, **arguments})
-    (line,) = plt.gca().lines
-    return line.get_xdata(), line.get_ydata()
+    losses, floor = plt.gca().lines
+    assert set(floor.get_ydata()) == {0.01**2 / 2}
+    return losses.get_xdata(), losses.get_ydata()
 
 
 def test_the_figure(chapter, capsys):
