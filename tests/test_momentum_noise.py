@@ -106,6 +106,9 @@ def test_momentum_gains_with_the_batch_size_and_the_grid_holds_the_best_inside()
         assert 0 < plain < one.shape[1] - 1
         assert 0 < lr < one.shape[1] - 1
         assert 0 < mom < one.shape[0] - 1
+        # Where it gains much, its effective learning rate is one that SGD hardly bears, or not.
+        if one[0].min() > 2 * one.min():
+            assert gain["grid_lrs"][lr] / (1 - gain["grid_moms"][mom]) > 1.5
     # A batch four times as large: a quarter of the updates up to 32 and 128, then no longer.
     for best, last in ((gain["plain"], 1), (gain["best"], 2)):
         steps = [a / b for a, b in pairwise(best)]
