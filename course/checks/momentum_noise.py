@@ -35,7 +35,7 @@ same_noise = question(
             ),
             (
                 about(0.02 * 0.8 / 0.2),
-                "那是 η 乘以平均滞后 γ/(1−γ)；有效学习率要乘的是权重之和，连最新的梯度也算在内。",
+                "那是 η 乘以平均年龄 γ/(1−γ)；有效学习率要乘的是权重之和，连最新的梯度也算在内。",
                 "that is η times the mean age, γ/(1−γ); the effective learning rate takes the sum of the "
                 "weights, the newest gradient's included.",
             ),

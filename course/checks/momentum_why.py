@@ -19,25 +19,25 @@ complex_rate = question(
             ),
             (
                 about(0.81),
-                "这是两个根的乘积，也就是行列式；收敛率是一个根的绝对值。",
-                "that is the product of the two roots, the determinant; the rate is one root's size.",
+                "这是两个根的乘积，也就是行列式；收敛率是一个根的模。",
+                "that is the product of the two roots, the determinant; the rate is one root's modulus.",
             ),
             (
                 about(0.405),
-                "这是根的实部；收敛率是根的绝对值，还要算上虚部。",
-                "that is the roots' real part; the rate is their absolute value, imaginary part included.",
+                "这是根的实部；收敛率是根的模，还要算上虚部。",
+                "that is the roots' real part; the rate is their modulus, imaginary part included.",
             ),
             (
                 about(1.8),
-                "收敛率大于 1 就发散了：共轭的两个根绝对值相等，乘积是 γ，不要相加。",
-                "with a rate above 1 it would diverge. The conjugate roots are of equal size and their "
+                "收敛率大于 1 就发散了：共轭的两个根模相等，乘积是 γ，不要相加。",
+                "with a rate above 1 it would diverge. The conjugate roots have equal moduli and their "
                 "product is γ; do not add them up.",
             ),
         ),
         otherwise=(
-            "先判断根是实的还是复的，再由行列式得出它们的绝对值。",
+            "先判断根是实的还是复的，再由行列式得出它们的模。",
             "first decide whether the roots are real or complex, "
-            "then the determinant gives their absolute value.",
+            "then the determinant gives their modulus.",
         ),
     ),
     right=(
@@ -121,9 +121,9 @@ nesterov_matrix = task(
         "its coefficients are the first row. Then do the same for the new z.",
     ),
     right=(
-        "0 < h < 1 时，它的行列式 γ(1−h) 小于重球法的 γ，复根的绝对值也就更小：前瞻使振荡衰减得更快。",
-        "for 0 < h < 1 its determinant γ(1−h) is less than the heavy ball's γ, so complex roots are "
-        "smaller: looking ahead damps oscillations.",
+        "0 < h < 1 时，它的行列式 γ(1−h) 小于重球法的 γ，复根的模也就更小：前瞻使振荡衰减得更快。",
+        "for 0 < h < 1 its determinant γ(1−h) is less than the heavy ball's γ, so the moduli of "
+        "complex roots are smaller: looking ahead damps oscillations.",
     ),
 )
 
