@@ -67,7 +67,7 @@ nesterov_matrix = task(
     cases=lambda rng: [*rng.uniform(0.2, 0.8, size=(3, 2)).tolist(), (0.5, 0.0), (1.4, 0.6)],
     expected=_ahead,
     take=_matrix,
-    wanted=("一个 2 × 2 的列表或数组", "a 2 × 2 list or array"),
+    wanted=("一个 2 × 2 的列表或数组，里面是数", "a 2 × 2 list or array of numbers"),
     mistakes={
         "heavy ball": (
             lambda h, mom: [[mom, h], [-mom, 1 - h]],

@@ -118,7 +118,11 @@ def _recognize(values, noise, settings=SETTINGS):
         if float(f"{term.number:.2g}") == term.number and np.median(abs(values / parts[i])) > 0.01
     ]
     lost = () if (abs(values) < 10 * noise).mean() > 0.5 else None
-    return min(rest, key=lambda pair: sum(t.complexity for t in pair), default=lost)
+
+    def length(pair):  # 2 + γ rather than 1 + (1 + γ)
+        return sum(term.complexity + 1.5 * any(term.powers[2:4]) for term in pair)
+
+    return min(rest, key=length, default=lost)
 
 
 class Rule(NamedTuple):
@@ -435,7 +439,10 @@ class Subject:
         return np.array_equal(self.step(look.before[0], look.settings[0]), look.after[0])
 
     def walk(self, rule, shapes):
-        """Tell whether four updates, the learning rate decaying, follow the rule."""
+        """Make four updates, the learning rate decaying, and give the first not to follow the rule.
+
+        The first is 0; None if all follow.
+        """
         x, v, _ = self.draw(shapes)
         gs = [self.draw(shapes)[2] for _ in range(4)]
         mom, batch_size = self.rng.uniform(0.6, 0.9), self.rng.integers(3, 9)
@@ -447,7 +454,8 @@ class Subject:
         after = [flat(*state) for state in self.steps(x, v, gs, settings)]
         before = [flat(v, x), *after]
         before = [(x, v, *flat(g)) for (v, x), g in zip(before, gs)]
-        return Look(np.array(settings), np.array(before), np.array(after)).follows(rule)
+        looks = (Look(*(np.array([a]) for a in one)) for one in zip(settings, before, after))
+        return next((i for i, look in enumerate(looks) if not look.follows(rule)), None)
 
 
 # What there is to say. The first table is of powers: where the factors of a part differ from those
@@ -638,6 +646,10 @@ NAMES = {
         "更新 x 时没有往前多看一步：只用新的速度，是普通的动量法（重球法）。",
         "x does not look ahead: moved by the new velocity itself, it is plain momentum, the heavy ball.",
     ),
+    "old v too": (
+        "除了新的速度，旧的速度也移动了 x：只该用新的。",
+        "the old velocity moves x as well as the new one; only the new one should.",
+    ),
     "v unused": (
         "没有用到速度：更新 x 时只用了当前的梯度。",
         "the velocity is not used: x is moved by the current gradient alone.",
@@ -713,6 +725,11 @@ NAMES = {
         "the first update computes {lines}, later ones do something else. Is anything kept from the "
         "calls before? Each must use the learning rate, the velocities and the gradients that it is "
         "given.",
+    ),
+    "shapes": (
+        "形状为 (2, 6) 的数组更新得对，形状为 (1,)、(3, 2)、(4,) 的就不对：任何形状都要能更新。",
+        "arrays of shape (2, 6) are updated rightly, those of shapes (1,), (3, 2) and (4,) are not; "
+        "the update is to work for any shape.",
     ),
     "nan": ("参数或速度变成了 nan 或无穷大。", "parameters or velocities become nan or infinite."),
     "unknown": (
@@ -822,6 +839,11 @@ def _of_powers(left, has, asked):
             yield tuple(t.format(part=p, **words) for t, p in zip(ROWS[row], PARTS[part]))
 
 
+def _same(coefficients):
+    """Tell whether two coefficients have the same sizes."""
+    return np.allclose(*(abs(_value(c, SETTINGS)) for c in coefficients), rtol=1e-4)
+
+
 def _mistakes(rule, method):
     """Name the mistakes in a rule that is not the one asked for.
 
@@ -851,7 +873,8 @@ def _mistakes(rule, method):
             ahead = _single(x, "1")
             names += [] if ahead else ["no gradient"]
         if ahead:
-            names += ["uphill"] if ahead.number > 0 and "x" in x else []
+            upright = _value(x.get("x") or (), SETTINGS) > 0
+            names += ["uphill"] if ahead.number > 0 and upright.all() else []
             differences |= _differences("gain", ahead, method.gain.times(method.step))
     elif v_still or (not v and "v" in x):  # is it the new velocity that moves x, and gets lost?
         names.append("v lost" if v_still else "v overwritten")
@@ -878,6 +901,13 @@ def _mistakes(rule, method):
             names += [] if method.nesterov or rule.x_first else ["nesterov"]
         elif method.nesterov and "g" in x:
             step = None  # no single factor is to blame
+        elif rule.x_first and "g" in x:  # the old velocity, which has not this gradient in it
+            both = method.step.times(Term(powers=(0, 0, 0, 1, 0)))
+            names += ["old v too"] if step and _same(((step,), (both,))) else []
+            step = None
+        elif through and _same(((step.times(gain), ahead), (method.step.times(gain),))):
+            names.append("old v too")
+            step = None
         elif "g" in x:
             names += (
                 [] if "v" in x and "g" not in v else ["gradient twice" if "v" in x else "v unused"]
@@ -1028,7 +1058,7 @@ def _verdict(subject):
         names += mistakes
         if names == ["nothing"] or (names == ["x lost"] and method is SGD):
             return _say(*names)  # as of a starter that nobody has touched: without the formulas
-        if names == mistakes and not subject.walk(rule, (SHAPE,) * PARAMS):
+        if names == mistakes and subject.walk(rule, (SHAPE,) * PARAMS):
             return _say("later", lines=subject.lines(rule))
         lines = subject.pair(rule, sign)
         end = (": {}", "：{}") if names else (".", "。")
@@ -1052,8 +1082,9 @@ def _verdict(subject):
             f"{en}your code computes {mine}; otherwise it rightly computes {asked}.",
         )
     for shapes in (OTHER_SHAPES, (SHAPE,) * PARAMS):
-        if not subject.walk(method.rule(sign), shapes):
-            return _say("later", lines=asked)
+        departs = subject.walk(method.rule(sign), shapes)
+        if departs is not None:
+            return _say("later" if departs else "shapes", lines=asked)
     if sign < 0:
         return right(
             "这是 MXNet 的符号约定：v 里存的是负的速度，x 加上它。"

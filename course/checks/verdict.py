@@ -247,6 +247,10 @@ ADVICE = {
         "好几个数的数组变不成一个数，float() 和 asscalar() 都不行。",
         "An array of several numbers cannot be made one number, by `float()` or `asscalar()`.",
     ),
+    r"values to unpack": (
+        "个数可以是任意的，不要写死：用循环逐个处理。",
+        "There may be any number of them: take one after the other, in a loop.",
+    ),
     r"'NoneType'": (
         "这里有一样东西是 None。例如 copy() 和 detach() 得到的数组没有梯度，它们的 grad 就是 None。",
         "Something here is None. A copy's `.grad` is, for example, and that of `detach()`: "
