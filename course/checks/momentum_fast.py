@@ -205,6 +205,23 @@ log_cosh_gradient = task(
             "误差里漏了偏置 b。",
             "the bias b is missing from the error.",
         ),
+        "mean for b": (
+            lambda F, features, *case: np.concatenate(
+                [
+                    _by_autograd(F, features, *case)[:-1],
+                    _by_autograd(F, features, *case)[-1:] / len(features),
+                ]
+            ),
+            "w 的梯度对了；b 的是平均，也应当是和。",
+            "the gradient of w is right; that of b is a mean, and should be a sum, too.",
+        ),
+        "without labels": (
+            lambda F, features, labels, *params: _by_slope(nd.tanh)(
+                F, features, 0 * labels, *params
+            ),
+            "没有用到标签：误差是预测减去标签。",
+            "the labels are not used: the error is the prediction minus the label.",
+        ),
         "twice": (
             lambda *case: 2 * _by_autograd(*case),
             "大了一倍。",

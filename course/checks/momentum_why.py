@@ -52,7 +52,7 @@ def _matrix(value, case):
     """Make a 2 × 2 array of float64 of what a learner's function returned, or None."""
     try:
         value = value.asnumpy() if hasattr(value, "asnumpy") else value
-        matrix = np.array(value, dtype="float64")
+        matrix = np.array(None if np.iscomplexobj(value) else value, dtype="float64")
     except Exception:  # whatever the learner's object raises
         return None
     return matrix if matrix.shape == (2, 2) and np.isfinite(matrix).all() else None
