@@ -733,8 +733,14 @@ NAMES = {
     ),
     "nan": ("参数或速度变成了 nan 或无穷大。", "parameters or velocities become nan or infinite."),
     "unknown": (
-        "c 不是 η、γ、1−γ、1+γ、|B| 的幂的乘积。",
-        "c is no product of powers of η, γ, 1−γ, 1+γ and |B|.",
+        "每个 c 各是一个数，都不是 η、γ、1−γ、1+γ、|B| 的幂的乘积。",
+        "each c is a number of its own, and no product of powers of η, γ, 1−γ, 1+γ and |B|.",
+    ),
+    "unknown at": (
+        "c 不是 η、γ、1−γ、1+γ、|B| 的幂的乘积；"
+        "例如 η = {lr:g}、γ = {mom:g}、|B| = {batch_size:g} 时，c = {c:.3g}。",
+        "c is no product of powers of η, γ, 1−γ, 1+γ and |B|; "
+        "for η = {lr:g}, γ = {mom:g} and |B| = {batch_size:g}, for example, c = {c:.3g}.",
     ),
     "elements": (
         "一个元素更新成什么，取决于同一个数组里的别的元素（范数、平均值、求和？）；应当逐个元素地更新。",
@@ -985,7 +991,18 @@ def _compared(subject, look):
     if not equal:
         first, last = (subject.lines(_rule(*fits[k][:2], look.settings)) for k in (0, -1))
         raise _FoundError(_say("depends" if first == last else "unequal", first=first, last=last))
-    return rule, names + ([] if rule.known else ["unknown"])
+    if not rule.known:
+        lines = [rule.v, {} if "vs" in subject.method.arguments else rule.x]
+        places = [
+            (n, k) for n in (0, 1) for k, s in enumerate("xvg1") if lines[n].get(s, ()) is None
+        ]
+        at = dict(zip(("lr", "mom", "batch_size"), look.settings[0]))
+        found = [
+            tuple(text.format(c=mean[0][place], **at) for text in NAMES["unknown at"])
+            for place in places
+        ]
+        names += found if len(found) == 1 else ["unknown"]
+    return rule, names
 
 
 def _sharing(others, still):
