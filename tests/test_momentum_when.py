@@ -133,6 +133,12 @@ def test_chosen_by_the_median_over_other_orders(names, scales, epochs, plain, mo
     assert median.argmin() // 64 < 63
 
 
+def test_noise_shrinks_the_region_the_more_the_larger_gamma():
+    fractions = numbers(r"([\d.]+) of the edge", PRINTED["shrink"])
+    assert fractions == sorted(fractions, reverse=True)
+    assert fractions[0] < 0.9
+
+
 def test_the_goal_of_the_sliders_takes_momentum():
     names = {}
     for cell in read(ROOT / "notebooks/en/momentum-when.ipynb").cells:
