@@ -51,6 +51,18 @@ def prose(text):
     return " ".join(text.split())
 
 
+def linked(text, mark):
+    """Give the labels of a text's links to the glossary, without their italics or bold."""
+    mark = re.escape(mark)
+    return re.findall(rf"\[{mark}([^*\]]+){mark}\]\(glossary\.ipynb\)", text)
+
+
+def entry_of(label):
+    """Give the term of a label such as “5-fold cross-validation”: the longest in it, or None."""
+    found = [term for term in terms() if pattern(term).search(label)]
+    return max(found, key=len, default=None)
+
+
 def test_both_editions_of_the_glossary_hold_the_same_terms():
     zh = "\n".join(cell.source for cell in read(ROOT / "notebooks/zh/glossary.ipynb").cells[1:-1])
     rows = re.findall(ROW, zh, re.MULTILINE)
@@ -63,10 +75,9 @@ def test_an_entry_names_the_chapter_that_introduces_the_term():
     linking, using = {}, {}
     for name in SOURCES:
         for _, _, en in pairs(name):
-            for label in re.findall(r"\[\*([^*\]]+)\*\]\(glossary\.ipynb\)", en):
-                entries = [term for term in terms() if pattern(term).fullmatch(label)]
-                assert entries, f"{name} links {label!r}, which is no entry"
-                linking.setdefault(entries[0], name)
+            for label in linked(en, "*"):
+                assert entry_of(label), f"{name} links {label!r}, which is no entry"
+                linking.setdefault(entry_of(label), name)
             for term in terms():
                 if pattern(term).search(prose(en)):
                     using.setdefault(term, set()).add(name)
@@ -85,14 +96,11 @@ def test_an_entry_names_the_chapter_that_introduces_the_term():
 @pytest.mark.parametrize("name", SOURCES)
 def test_both_languages_link_the_same_terms_to_the_glossary(name):
     for cell_id, zh, en in pairs(name):
-        left = re.findall(r"\[\*\*([^*\]]+)\*\*\]\(glossary\.ipynb\)", zh)
-        right = re.findall(r"\[\*([^*\]]+)\*\]\(glossary\.ipynb\)", en)
-        assert len(left) == len(right), cell_id
-        for label in right:
-            words = [
-                word for term in terms() if pattern(term).fullmatch(label) for word in terms()[term]
-            ]
-            assert any(word in one for word in words for one in left), f"{cell_id}: {label}"
+        chinese = linked(zh, "**")
+        assert len(chinese) == len(linked(en, "*")), cell_id
+        for label in linked(en, "*"):
+            words = terms()[entry_of(label)]
+            assert any(word in one for word in words for one in chinese), f"{cell_id}: {label}"
 
 
 @pytest.mark.parametrize("name", SOURCES)
