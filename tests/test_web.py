@@ -144,11 +144,10 @@ def test_the_class_page_gives_the_links_of_this_repository(page, language):
     assert not re.search(
         "OWNER|REPOSITORY", page(language, "class-setup").select_one("article").text
     )
-    assert "notebooks/" not in " ".join(
-        link["href"]
-        for name in ("class", "class-setup")
-        for link in page(language, name).select("article a")
-    )
+    for name in ("class", "class-setup"):
+        article = page(language, name).select_one("article")
+        assert not [link["href"] for link in article.select("a") if "notebooks/" in link["href"]]
+        assert not [text for text in article.select("p, li, td") if "**" in text.text]
 
 
 # The build
