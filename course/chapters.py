@@ -28,7 +28,7 @@ def sgd_momentum(params, vs, lr, mom, batch_size):
 
 # Taught in momentum-gluon.
 def convert_lr(lr, mom, source, target, dampening=0):
-    """Give the learning rate that makes `target` follow the trajectory of `source`, lr constant."""
+    # gives the learning rate that makes target follow source's trajectory, while it is constant
     factor = {
         "course": 1,
         "mxnet": 1,

@@ -281,6 +281,7 @@ ZH, EN = text("zh"), text("en")
             "the cell that begins with '1' has no id",
         ),
         ([ZH, text("en", id="other")], "are a pair and must have the same id"),
+        ([text("zh", tags=["solution"]), EN], "zh and en must have the same tags"),
         ([code("1", tags=["solution"])], "its exercise must be the cell before"),
         ([code("x = (1,\ny = 2")], "cell 'code', line 1: '(' was never closed"),
         ([code("1", lang="en")], "code is the same in both languages"),
@@ -319,6 +320,14 @@ def test_an_edition_holds_its_language_and_its_variant():
     assert [cell.id for cell in en] == ["text", "code", "timed"]
     assert en[1].source == "2"
     assert "nbval-ignore-output" not in source.cells[-1].metadata.tags
+
+
+def test_a_text_that_answers_is_in_the_solutions_editions_only():
+    answer = [text(lang, tags=["solution"], id="answer") for lang in ("zh", "en")]
+    assert not faults(ZH, EN, *answer)
+    source = nbformat.from_dict({"cells": [ZH, EN, *answer]})
+    for variant, ids in (("exercise", ["text"]), ("solution", ["text", "answer"])):
+        assert [cell.id for cell in build.cells_of(source, "zh", variant)] == ids
 
 
 def exporting(source, *names):

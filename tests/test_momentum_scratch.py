@@ -256,13 +256,43 @@ def test_what_the_first_run_shows(chapter):
     needed = {mom: updates_to_stay_below(drawn(chapter, mom=mom)[1]) for mom in (0, 0.5, 0.9)}
     assert needed == {0: 25, 0.5: 19, 0.9: 213}
     text = "".join(cell.source for cell in CHAPTERS["en"].cells if cell.id == "run-text")
-    assert "213 updates until the loss stays below $10^{-4}$, and 25 without" in text
+    assert "213 updates until the loss stays below $10^{-4}$" in text
+    assert r"without momentum ($\gamma = 0$) takes 25" in text
 
     noise = chapter["y"].asnumpy().astype(float) - X[:, :2] @ [2, -3.4] - 4.2
     _, squares, _, _ = np.linalg.lstsq(X, chapter["y"].asnumpy(), rcond=None)
     floor, of_these, fitted = 0.01**2 / 2, (noise**2).mean() / 2, squares[0] / 2000
     assert 0.9 * floor < fitted < of_these < 0.95 * floor
     assert of_these - fitted < 0.2 * (floor - of_these)  # the fit's part is the small one
+
+
+def test_on_the_first_data_plain_sgd_is_faster_with_each_at_its_best(chapter):
+    data = chapter["X"], chapter["y"]
+    fewest = {}
+    for mom, rates in ((0, [0.3, 0.5, 0.7, 0.9, 1.2]), (0.9, [0.01, 0.02, 0.03, 0.05, 0.1])):
+        losses = losses_over_seeds(data, rates, mom, 3, num_seeds=20)
+        needed = [np.median([updates_to_stay_below(run) for run in of]) for of in losses.T]
+        assert 0 < np.argmin(needed) < len(rates) - 1
+        fewest[mom] = min(needed)
+    assert 8 <= fewest[0] <= 12
+    assert 100 < fewest[0.9] < 150
+
+
+@pytest.mark.parametrize("mom", [0.5, 0.9, 0.99])
+def test_how_a_velocity_builds_up(mom):
+    """Gradients that agree, and such as alternate; two thirds of the limit after 1/(1 − γ)."""
+
+    def velocities(gradients):
+        v = 0
+        for g in gradients:
+            v = mom * v + g
+            yield v
+
+    agreeing = list(velocities(np.ones(3000)))
+    assert agreeing[-1] == pytest.approx(1 / (1 - mom))
+    assert agreeing[round(1 / (1 - mom)) - 1] * (1 - mom) == pytest.approx(2 / 3, abs=0.09)
+    *_, alternating = velocities((-1.0) ** np.arange(3000))
+    assert abs(alternating) == pytest.approx(1 / (1 + mom))
 
 
 def test_the_curve_ripples_because_the_velocity_overshoots(chapter):
@@ -323,10 +353,34 @@ def test_where_momentum_wins(chapter):
     assert (momentum < plain).mean() > 0.95
     assert np.quantile(plain, 0.1) > np.quantile(momentum, 0.9)  # the bands end apart
 
+    # With one half of the seeds to choose by, and the other half to judge by, momentum wins, too.
+    halves = of_both(chapter["flat"], lrs)
+    chosen = [np.median(losses[:20], axis=0).argmin() for losses in halves]
+    judged = [losses[20:, k] for losses, k in zip(halves, chosen)]
+    assert np.median(judged[0]) > 20 * np.median(judged[1])
+
+    # At first it is behind; it overtakes in the second epoch.
+    middle = [
+        np.median(losses_over_seeds(chapter["flat"], [lr], mom, 3, 40)[:, :, 0], axis=1)
+        for lr, mom in ((1.8, 0), (0.7, 0.9))
+    ]
+    assert middle[0][50] < 0.2 * middle[1][50]
+    assert (middle[1][10:70] > middle[0][10:70]).all()
+    assert (middle[1][160:200] < middle[0][160:200]).all()
+
+    # Its stable range: in the table it ends near 1.2, without noise at 2(1 + γ)/λ.
+    assert min(lrs[both[1] > 1]) == 1.2
+    learned = re.findall(
+        r"w: \S+, (\S+)\n", "".join(o.get("text", "") for o in stored("en", "win-run"))
+    )
+    assert -0.6 * 3.4 < float(learned[0]) < -0.4 * 3.4
+    assert float(learned[1]) < -0.95 * 3.4
+
     # Along the flat direction both move like gradient descent at their effective learning rates.
     A = np.column_stack([chapter["X_flat"].asnumpy(), np.ones(1000)]).astype(float)
     curvatures = np.linalg.eigvalsh(A.T @ A / 1000)
     assert 2 / curvatures[-1] == pytest.approx(1.93, abs=0.01)
+    assert 2 * 1.9 / curvatures[-1] == pytest.approx(3.7, abs=0.05)
     start = curvatures[0] * 3.4**2 / 2  # of the loss, if the weight starts near 0
     for lr, losses in ((1.8, plain), (0.7 / (1 - 0.9), momentum)):
         predicted = start * np.exp(-2 * lr * curvatures[0] * 210) + 4.66e-5
@@ -357,6 +411,10 @@ def test_the_answers_to_the_last_exercise(chapter):
     assert medians[0][1.6] / max(medians[1][b] for b in (0.2, 0.25, 0.3)) > 2.5
     assert medians[0][1.6] / medians[1][0.25] < 2.9
     assert all(400 < medians[0][lr] / medians[1][lr] < 700 for lr in (0.2, 0.25))
+    text = "".join(cell.source for cell in CHAPTERS["en"].cells if cell.id == "scaled-feature-text")
+    at_005 = [min(np.median(of, axis=0)) for of in of_both(chapter["flat"], [0.7, 1.8])]
+    assert f"{at_005[0] * 1e3:.1f} {at_005[1] * 1e5:.1f}" == "2.8 6.1"
+    assert r"$2.8 \times 10^{-3} / (6.1 \times 10^{-5})$, about 46" in text
     single = plain[:, rates.index(1.8)] / momentum[:, rates.index(0.25)]
     assert single.min() < 1.1
     assert single.max() > 10

@@ -53,12 +53,60 @@ def test_the_goal_on_the_playground_takes_the_right_momentum():
         matrices = ([[gamma, eta * x], [-gamma, 1 - eta * x]] for x in (1 / 20, 1))
         return max(abs(np.linalg.eigvals(matrix)).max() for matrix in matrices)
 
-    assert worst_rate(1, 0) > 0.9  # where it starts
+    assert worst_rate(1, 0.8) > 0.89  # where it starts
     for eta in (2.2, 2.4, 2.7):  # a target that a pointer can hit
         assert worst_rate(eta, 0.45) < 0.7
     for eta in np.arange(0.05, 4, 0.05):
         assert worst_rate(eta, 0) > 0.9
         assert worst_rate(eta, 0.9) > 0.9
+
+
+def test_the_playground_opens_on_two_different_runs_and_its_answer_holds():
+    """In the solutions' edition: at γ = 0.8 both directions are equally slow; at Polyak's, fast."""
+    assert rate(1, 0.8) == pytest.approx(rate(1 / 20, 0.8)) == pytest.approx(0.894, abs=1e-3)
+    eta, gamma = (2 / (1 + 20**-0.5)) ** 2, 0.403
+    assert eta == pytest.approx(2.67, abs=5e-3)
+    assert rate(eta, gamma) == pytest.approx(rate(eta / 20, gamma), abs=0.02)
+    assert rate(eta, gamma) == pytest.approx(0.635, abs=1e-3)
+    # The steep part of the loss in the third panel: 8 at the start, 24 after two updates, then falling.
+    z, v, parts = -2, 0, []
+    for _ in range(8):
+        v = gamma * v + 0.668 * 4 * z
+        z = z - v
+        parts.append(2 * z**2)
+    assert 8 < parts[0] < parts[1] == max(parts) == pytest.approx(24, abs=0.5)
+
+
+def test_the_rates_give_the_updates_and_most_of_the_gain_needs_no_larger_learning_rate():
+    lines = re.findall(r"  (.+): predicted (\d+), counted (\d+)", PRINTED["updates"])
+    counts = {20: lines[:3], 100: lines[3:6], 1000: lines[6:]}
+    for kappa, rows in counts.items():
+        (_, plain, counted), (_, best, of_best), (_, same, of_same) = [
+            (name, int(predicted), int(number)) for name, predicted, number in rows
+        ]
+        assert plain == pytest.approx(kappa / 2 * np.log(1e6), rel=0.01)
+        assert best == pytest.approx(kappa**0.5 / 2 * np.log(1e6), rel=0.03)
+        assert abs(counted - plain) <= 1
+        assert 1.3 < of_best / best < 1.5
+        assert 1.15 < of_same / same < 1.3
+        # of the updates that momentum at its best saves, the same η saves nearly all
+        assert counted - of_same > 0.9 * (counted - of_best)
+
+
+def test_near_a_minimum_that_is_not_quadratic_the_rate_holds():
+    measured, quadratic = numbers(r"(0\.\d+)", PRINTED["near"])
+    assert measured == pytest.approx(quadratic, abs=0.005)
+
+
+def test_overdamped_steps_build_up():
+    """The larger root is about 1 − h/(1−γ) for small h."""
+    for mom in (0.3, 0.5, 0.9):
+        h = 0.02 * (1 - mom) ** 2
+        assert 1 - rate(h, mom) == pytest.approx(h / (1 - mom), rel=0.05)
+
+
+def rate(h, mom):
+    return abs(np.linalg.eigvals([[mom, h], [-mom, 1 - h]])).max()
 
 
 def test_nesterov_lies_between_gradient_descent_and_the_heavy_ball_at_its_best():

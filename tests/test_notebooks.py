@@ -7,6 +7,7 @@ import symtable
 import nbformat
 import pytest
 from common import EDITIONS, ROOT, name_of, notebooks, read
+from markdown_it import MarkdownIt
 from PIL import Image
 
 from course.checks.verdict import OPENINGS
@@ -180,3 +181,34 @@ def test_text_is_in_the_notebooks_language(path):
         if path.stem == "glossary":  # whose tables hold the terms in the other language
             prose = re.sub(r"^(\|[^|]+)\|[^|]+\|", r"\1|", prose, flags=re.MULTILINE)
         assert bool(re.search("[\u4e00-\u9fff]", prose)) == (path.parent.name == "zh"), cell.id
+
+
+@pytest.mark.parametrize("path", notebooks("zh", "en"), ids=name_of)
+def test_a_chapter_begins_with_a_question_and_ends_with_its_answer(path):
+    """The contents show the question, the length and a link for each chapter."""
+    asks, answers = {"zh": ("**问题**：", "**答案**："), "en": ("**Question:** ", "**Answer:** ")}[
+        path.parent.name
+    ]
+    notebook = read(path)
+    (contents,) = [
+        cell.source for cell in read(path.with_name("index.ipynb")).cells if cell.id == "contents"
+    ]
+    if not codes(notebook):
+        assert asks not in "".join(cell.source for cell in texts(notebook))
+        return
+    _, question = texts(notebook)[1].source.rsplit(asks, 1)
+    assert question.strip()[-1] in "?？"
+    first = texts(notebook)[0].source
+    (length,) = re.findall(r"^(.+ (?:minutes|分钟) · .+?) · ", first, re.MULTILINE)
+    assert f"({path.name}) · {length}  \n   {question.strip()}" in contents
+    (summary,) = [cell for cell in texts(notebook) if re.match("## (Summary|小结)", cell.source)]
+    assert summary.source.splitlines()[-1].startswith(answers)
+
+
+@every_notebook
+def test_no_asterisk_is_left_of_the_markup(path):
+    """`**词：**字` is not bold: the closing marks stand between a punctuation mark and a letter."""
+    for cell in texts(read(path)):
+        without_maths = re.sub(r"\$\$.+?\$\$|\$[^$]+\$", "", cell.source, flags=re.DOTALL)
+        shown = re.sub(r"<code>.*?</code>", "", MarkdownIt().render(without_maths), flags=re.DOTALL)
+        assert "*" not in shown, cell.id

@@ -57,12 +57,16 @@ WORDS = {
     "zh": {
         "contents": "目录",
         "other": "English",
-        "begin": "约 {minutes} 分钟 · {exercises} 道练习 · 按 Shift+Enter 运行单元格",
+        "length": "约 {minutes} 分钟 · {exercises} 道练习",
+        "begin": "按 Shift+Enter 运行单元格",
+        "question": r"\*\*问题\*\*：(.+)",
     },
     "en": {
         "contents": "Contents",
         "other": "中文",
-        "begin": "About {minutes} minutes · {exercises} exercises · Shift+Enter runs a cell",
+        "length": "About {minutes} minutes · {exercises} exercises",
+        "begin": "Shift+Enter runs a cell",
+        "question": r"\*\*Question:\*\* (.+)",
     },
 }
 
@@ -113,20 +117,39 @@ def navigation(names, titles, name, language, variant):
     return " · ".join(links)
 
 
-def beginning(source, language):
-    """Give the line that says how long a notebook takes and how to run it; "" if it has no code.
+def length(source):
+    """Give how many minutes a chapter takes, and how many exercises it has; None if without code.
 
     The minutes are of the English edition, to five: 200 words or 20 lines of code a minute, and 3
     for an exercise.
     """
     cells = cells_of(source, "en", "exercise")
     if not any(cell.cell_type == "code" for cell in cells):
-        return ""
+        return None
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
     lines = sum(len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code")
     exercises = sum(tag(cell, "exercise") is not None for cell in cells)
     minutes = 5 * max(1, round((words / 200 + lines / 20 + 3 * exercises) / 5))
-    return "\n\n" + WORDS[language]["begin"].format(minutes=minutes, exercises=exercises)
+    return {"minutes": minutes, "exercises": exercises}
+
+
+def question(source, language):
+    """Give the question that a chapter answers, from its first text."""
+    for cell in source.cells:
+        asked = re.search(WORDS[language]["question"], cell.source)
+        if cell.metadata.get("lang") == language and asked:
+            return asked[1]
+    raise SourceError(f"no question in {language}")
+
+
+def contents(sources, language):
+    """Give the numbered list of the chapters: title, length, question."""
+    for number, (name, source) in enumerate(list(sources.items())[1:], start=1):
+        line = f"{number}. [{title(source, language)}]({name}.ipynb)"
+        if size := length(source):
+            asked = question(source, language)
+            line += f" · {WORDS[language]['length'].format(**size)}  \n   {asked}"
+        yield line
 
 
 def folder(language, variant):
@@ -153,10 +176,14 @@ def edition(sources, name, language, variant):
     line = navigation(names, titles, name, language, variant)
     cells = cells_of(sources[name], language, variant)
     if name == INDEX:
-        contents = [f"1. [{titles[other]}]({other}.ipynb)" for other in names if other != INDEX]
-        cells.append(nbformat.v4.new_markdown_cell("\n".join(contents), id="contents"))
+        listed = "\n".join(contents(sources, language))
+        cells.append(nbformat.v4.new_markdown_cell(listed, id="contents"))
+    first = line
+    if size := length(sources[name]):
+        words = WORDS[language]
+        first += f"\n\n{words['length'].format(**size)} · {words['begin']}"
     cells = [
-        nbformat.v4.new_markdown_cell(line + beginning(sources[name], language), id="first"),
+        nbformat.v4.new_markdown_cell(first, id="first"),
         *cells,
         nbformat.v4.new_markdown_cell(line, id="last"),
     ]

@@ -96,6 +96,9 @@ def _pair_faults(source):
         if wanted and second == wanted:
             if cell.id != after.id:
                 yield f"cells {cell.id!r} and {after.id!r} are a pair and must have the same id"
+            # A text tagged `solution`, in both languages, is for the solutions' editions only.
+            if first == "zh" and cell.metadata.get("tags") != after.metadata.get("tags"):
+                yield f"text cell {cell.id!r}: zh and en must have the same tags"
             after = next(cells)
         elif first in LANGUAGES:
             yield f"text cell {cell.id!r}: a zh cell must stand right before its en twin"

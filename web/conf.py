@@ -156,6 +156,7 @@ def adapt(app, docname, source):
             sections[docname].append(cell.id)
         elif "alt" in cell.metadata:
             cell.metadata.mystnb = {"image": {"alt": cell.metadata.alt}}
+        cell.source = cell.source.replace(f"../../web/pages/{FOLDER}/", "")
         cells.append(cell)
         cells += map(nbformat.v4.new_markdown_cell, playgrounds(docname, cell))
     if docname == app.config.root_doc:

@@ -30,6 +30,21 @@ untrained_loss = question(
                 "the loss comes from the logarithm of the true class's probability.",
             ),
             (
+                about(0.1 * math.log(10)),
+                "这是 −p ln p，只有真正的一类才算，不必再乘以概率。",
+                "that is −p ln p; only the true class counts, and its −ln p is not multiplied by p.",
+            ),
+            (
+                about(10 * math.log(10)),
+                "这是 10 类之和；损失里只有真正的那一类。",
+                "that is the sum over 10 classes; the loss takes only the true one.",
+            ),
+            (
+                about(math.log(2), 10 * math.log(2)),
+                "那是每个输出各做一次二分类时的；softmax 把 10 个输出一起变成概率。",
+                "that is for yes or no at each output; softmax makes probabilities of all 10 together.",
+            ),
+            (
                 about(1),
                 "用了以 10 为底的对数；交叉熵用自然对数。",
                 "that takes the logarithm to base 10; cross-entropy takes the natural one.",
@@ -130,6 +145,33 @@ recall = task(
             _counted(lambda said, true, hit: 1 - hit.sum() / true.sum()),
             "这是判断错误的比例。",
             "that is the share classified wrongly.",
+        ),
+        "mask as an index": (
+            _counted(lambda said, true, hit: said[np.minimum(true, len(true) - 1)].mean()),
+            "NDArray 不能用掩码取元素：a[mask] 把 0 和 1 当作下标，取的是第 0 个和第 1 个。"
+            "把掩码乘上去，再求和。",
+            "an NDArray takes no mask: `a[mask]` reads its 0s and 1s as positions, and picks elements 0 "
+            "and 1 again and again. Multiply by the mask and add up.",
+        ),
+        "F1": (
+            _counted(lambda said, true, hit: 2 * hit.sum() / (said.sum() + true.sum())),
+            "这是 F1，精确率与召回率的调和平均。",
+            "that is F1, the harmonic mean of precision and recall.",
+        ),
+        "either": (
+            _counted(lambda said, true, hit: hit.sum() / (said | true).sum()),
+            "分母里多了别的样本：只要真正是 digit 的。",
+            "too many examples are counted: divide by those that really are digit, and no others.",
+        ),
+        "said of all": (
+            _counted(lambda said, true, hit: said.mean()),
+            "这是被判断为 digit 的比例，没有用到标签。",
+            "that is the share classified as digit; the labels are not used.",
+        ),
+        "said of true": (
+            _counted(lambda said, true, hit: said.sum() / true.sum()),
+            "分子是判断为 digit 的个数，其中有的并不是 digit。",
+            "that counts all that are classified as digit, right or wrong; only the right ones count.",
         ),
         "share in the data": (
             _counted(lambda said, true, hit: true.mean()),

@@ -19,25 +19,25 @@ complex_rate = question(
             ),
             (
                 about(0.81),
-                "这是两个根的乘积，也就是行列式；收敛率是一个根的绝对值。",
-                "that is the product of the two roots, the determinant; the rate is one root's size.",
+                "这是两个根的乘积，也就是行列式；收敛率是一个根的模。",
+                "that is the product of the two roots, the determinant; the rate is one root's modulus.",
             ),
             (
                 about(0.405),
-                "这是根的实部；收敛率是根的绝对值，还要算上虚部。",
-                "that is the roots' real part; the rate is their absolute value, imaginary part included.",
+                "这是根的实部；收敛率是根的模，还要算上虚部。",
+                "that is the roots' real part; the rate is their modulus, imaginary part included.",
             ),
             (
                 about(1.8),
-                "收敛率大于 1 就发散了：共轭的两个根绝对值相等，乘积是 γ，不要相加。",
-                "with a rate above 1 it would diverge. The conjugate roots are of equal size and their "
+                "收敛率大于 1 就发散了：共轭的两个根模相等，乘积是 γ，不要相加。",
+                "with a rate above 1 it would diverge. The conjugate roots have equal moduli and their "
                 "product is γ; do not add them up.",
             ),
         ),
         otherwise=(
-            "先判断根是实的还是复的，再由行列式得出它们的绝对值。",
+            "先判断根是实的还是复的，再由行列式得出它们的模。",
             "first decide whether the roots are real or complex, "
-            "then the determinant gives their absolute value.",
+            "then the determinant gives their modulus.",
         ),
     ),
     right=(
@@ -52,7 +52,7 @@ def _matrix(value, case):
     """Make a 2 × 2 array of float64 of what a learner's function returned, or None."""
     try:
         value = value.asnumpy() if hasattr(value, "asnumpy") else value
-        matrix = np.array(value, dtype="float64")
+        matrix = np.array(None if np.iscomplexobj(value) else value, dtype="float64")
     except Exception:  # whatever the learner's object raises
         return None
     return matrix if matrix.shape == (2, 2) and np.isfinite(matrix).all() else None
@@ -67,6 +67,7 @@ nesterov_matrix = task(
     cases=lambda rng: [*rng.uniform(0.2, 0.8, size=(3, 2)).tolist(), (0.5, 0.0), (1.4, 0.6)],
     expected=_ahead,
     take=_matrix,
+    wanted=("一个 2 × 2 的列表或数组，里面是数", "a 2 × 2 list or array of numbers"),
     mistakes={
         "heavy ball": (
             lambda h, mom: [[mom, h], [-mom, 1 - h]],
@@ -109,6 +110,42 @@ nesterov_matrix = task(
             "the first row is right. The second is z minus the whole new velocity, "
             "so it too must use the gradient at the look-ahead point.",
         ),
+        "second row unchanged": (
+            lambda h, mom: [[mom * (1 - h), h], [0, 1]],
+            "第一行对了；第二行里 z 没有动，它要减去新的速度。",
+            "the first row is right; by the second z does not move, but it subtracts the new velocity.",
+        ),
+        "second row of the old velocity": (
+            lambda h, mom: [[mom * (1 - h), h], [-1, 1]],
+            "第一行对了；第二行减去的是旧的速度，应当是新的。",
+            "the first row is right; the second subtracts the old velocity, and it should be the new one.",
+        ),
+        "first row of the heavy ball": (
+            lambda h, mom: [[mom, h], [-mom * (1 - h), 1 - h]],
+            "第二行对了；第一行是重球法的，也要用前瞻点的梯度。",
+            "the second row is right; the first is the heavy ball's, and needs the gradient at the "
+            "look-ahead point, too.",
+        ),
+        "negated velocity": (
+            lambda h, mom: [[mom * (1 - h), -h], [mom * (1 - h), 1 - h]],
+            "这是速度带负号时的矩阵：这里 z 减去速度。",
+            "that is for a negated velocity, which z adds; here z subtracts the velocity.",
+        ),
+        "two values of z": (
+            lambda h, mom: [[(1 + mom) * (1 - h), -mom * (1 - h)], [1, 0]],
+            "这是乘 (z, 前一个 z) 的矩阵；要的是乘 (v, z) 的。",
+            "that matrix multiplies z and the z before it; the one for (v, z) is asked for.",
+        ),
+        "average": (
+            lambda h, mom: _ahead((1 - mom) * h, mom),
+            "梯度多乘了 1−γ：那是平均的写法。",
+            "the gradient carries a factor 1−γ, as in an average.",
+        ),
+        "without γ": (
+            lambda h, mom: _ahead(h, 1),
+            "没有用到 mom：旧的速度要乘以 γ。",
+            "mom is not used: the old velocity is to be multiplied by γ.",
+        ),
         "sign in the second row": (
             lambda h, mom: [[mom * (1 - h), h], [mom * (1 - h), 1 + h]],
             "第二行的正负号反了：z 要减去速度。",
@@ -121,9 +158,9 @@ nesterov_matrix = task(
         "its coefficients are the first row. Then do the same for the new z.",
     ),
     right=(
-        "0 < h < 1 时，它的行列式 γ(1−h) 小于重球法的 γ，复根的绝对值也就更小：前瞻使振荡衰减得更快。",
-        "for 0 < h < 1 its determinant γ(1−h) is less than the heavy ball's γ, so complex roots are "
-        "smaller: looking ahead damps oscillations.",
+        "0 < h < 1 时，它的行列式 γ(1−h) 小于重球法的 γ，复根的模也就更小：前瞻使振荡衰减得更快。",
+        "for 0 < h < 1 its determinant γ(1−h) is less than the heavy ball's γ, so the moduli of "
+        "complex roots are smaller: looking ahead damps oscillations.",
     ),
 )
 
