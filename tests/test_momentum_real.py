@@ -12,6 +12,7 @@ from mxnet import nd
 
 from course import checks
 from course.checks.questions import holds
+from course.sharpness import _gradient, sharpness_while_training
 from tools.sources import without_magics
 
 PRINTED = outputs("momentum-real")
@@ -154,6 +155,39 @@ def test_the_decay_calms_the_end_and_makes_the_training_loss_no_smaller():
     assert cosine == sorted(cosine, reverse=True)
     assert cosine[-2] - cosine[-1] < 0.2 * (constant[-2] - constant[-1])
     assert constant[-1] < cosine[-1]
+
+
+@pytest.mark.parametrize("seed", [7, 8, 9])  # the chapter's, and others
+def test_the_sharpness_comes_to_the_edge_and_stays_there_without_momentum(chapter, seed):
+    X, y = chapter["images"][:300].asnumpy(), chapter["labels"][:300].asnumpy().astype(int)
+    runs = [sharpness_while_training(X, y, 0.25, mom, 100, seed) for mom in (0, 0.3, 0.9)]
+    edges = (8, 10.4, 15.2)
+    (_, _, plain), (_, _, some), (_, losses, much) = runs
+    for (_, _, sharpness), edge in zip(runs, edges):
+        assert sharpness[0] > 1.3 * edge
+    assert plain[5:] == pytest.approx(edges[0], rel=0.15)
+    assert some[2:5] == pytest.approx(edges[1], rel=0.15)
+    assert (some[2:7] > edges[0]).all()
+    assert (np.diff(some[3:]) < 0).all()
+    assert losses[5] < 0.02
+    early = sharpness_while_training(X, y, 0.25, 0, 15, seed, every=1)[1]
+    assert (np.diff(early) > 0).any()  # the loss oscillates
+    assert much[4:].max() < edges[2] / 2
+
+
+def test_the_sharpness_is_the_largest_eigenvalue():
+    """The gradient is that of the loss, and power iteration converges, upwards, at fixed weights."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(30, 64)), rng.integers(10, size=30)
+    (_, _, found) = sharpness_while_training(X, y, 0.0, 0.0, 200, seed=1)  # does not move
+    targets, w = np.eye(10)[y], rng.normal(size=9610) / 10
+    _, gradient, _ = _gradient(w, X, targets)
+    for direction in rng.normal(size=(3, 9610)):
+        ahead = _gradient(w + 1e-5 * direction, X, targets)[0]
+        behind = _gradient(w - 1e-5 * direction, X, targets)[0]
+        assert (ahead - behind) / 2e-5 == pytest.approx(gradient @ direction, rel=1e-3)
+    assert found[-1] == pytest.approx(found[-2], rel=1e-3)  # it has converged
+    assert found[-1] >= found.max() * 0.999
 
 
 def masks(outputs, truth, digit):
