@@ -133,7 +133,11 @@ FUNCTIONS = {
 }
 # What the notebooks hand to a check beside the learner's answer, and answers good enough to get
 # past one argument to the next.
-GIVEN = {"X": nd.array([[2], [-2], [2], [-2]]), "bug": "batch size"}
+GIVEN = {
+    "X": nd.array([[2], [-2], [2], [-2]]),
+    "bug": "batch size",
+    "line": "v[:] = mom * v + lr * param.grad",
+}
 
 
 def exercises():

@@ -94,6 +94,28 @@ def _classified(rng):
         yield nd.array(outputs[order]), nd.array(truth[order]), digit
 
 
+def _picked(share):
+    """Give the function that takes a mask of zeros and ones for an index: rows 0 and 1, mixed."""
+
+    def recall(outputs, truth, digit):
+        said, true = outputs.asnumpy().argmax(axis=1), truth.asnumpy()
+
+        def pick(array):
+            return array.take((true == digit).astype(int), mode="clip")
+
+        return share(pick(said), pick(true), digit, (true == digit).sum())
+
+    return recall
+
+
+MASK = (
+    "NDArray 没有布尔掩码：truth == digit 是 0 和 1 这些数，用作下标，取出的只是第 0 行和第 1 行。"
+    "把两个掩码相乘再求和。",
+    "an NDArray knows no Boolean masks: `truth == digit` holds the numbers 0 and 1, which as indices "
+    "pick rows 0 and 1 only. Multiply two masks and sum.",
+)
+
+
 def _counted(share):
     """Give the function that returns `share(said, true, hit)` of three masks over the examples.
 
@@ -146,12 +168,14 @@ recall = task(
             "这是判断错误的比例。",
             "that is the share classified wrongly.",
         ),
-        "mask as an index": (
-            _counted(lambda said, true, hit: said[np.minimum(true, len(true) - 1)].mean()),
-            "NDArray 不能用掩码取元素：a[mask] 把 0 和 1 当作下标，取的是第 0 个和第 1 个。"
-            "把掩码乘上去，再求和。",
-            "an NDArray takes no mask: `a[mask]` reads its 0s and 1s as positions, and picks elements 0 "
-            "and 1 again and again. Multiply by the mask and add up.",
+        "mask, classified as digit": (
+            _picked(lambda said, true, digit, count: (said == digit).mean()),
+            *MASK,
+        ),
+        "mask, right": (_picked(lambda said, true, digit, count: (said == true).mean()), *MASK),
+        "mask, divided by count": (
+            _picked(lambda said, true, digit, count: (said == true).sum() / count),
+            *MASK,
         ),
         "F1": (
             _counted(lambda said, true, hit: 2 * hit.sum() / (said.sum() + true.sum())),
@@ -196,37 +220,62 @@ recall = task(
 )
 
 best_lr_heavy = question(
-    """Check the best of four learning rates for γ = 0.99.""",
+    """Check the best of five learning rates for γ = 0.99, and the validation loss that it gives.""",
     Number(
-        "answer",
-        right=near(0.01),
+        "lr",
+        right=near(0.005),
         mistakes=(
             (
-                about(0.1),
-                "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？看看 tune 给出的损失。",
-                "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99? "
-                "Compare the losses that tune gives.",
+                near(0.0025),
+                "有效学习率只有 0.25。看看 tune 给出的损失，取三个种子的平均。",
+                "its effective learning rate is only 0.25. Look at the losses that tune gives, "
+                "averaged over the three seeds.",
             ),
             (
-                about(1),
-                "太大了：有效学习率是 η/(1−γ) = 100，看看验证损失。",
-                "too large: the effective learning rate is η/(1−γ) = 100. Look at the validation loss.",
+                near(0.01, 0.02, 0.04),
+                "有效学习率 η/(1−γ) 是 {value:g}/0.01，比不用动量时最佳的 0.4 大。"
+                "看看 tune 给出的损失，取三个种子的平均。",
+                "its effective learning rate η/(1−γ) is {value:g}/0.01, more than the 0.4 that is best "
+                "without momentum. Look at the losses that tune gives, averaged over the three seeds.",
             ),
             (
-                about(0.001),
-                "太小了：有效学习率只有 0.1，5 个迭代周期还不够。",
-                "too small: with an effective learning rate of 0.1, 5 epochs are not enough.",
+                near(0.05),
+                "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？",
+                "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99?",
             ),
         ),
         otherwise=(
-            "答案应当是 0.001、0.01、0.1、1 之一，你给出的是 {value:g}。",
-            "the answer should be one of 0.001, 0.01, 0.1 and 1, got {value:g}.",
+            "lr 应当是 0.0025、0.005、0.01、0.02、0.04 之一，你给出的是 {value:g}。",
+            "lr should be one of 0.0025, 0.005, 0.01, 0.02 and 0.04, got {value:g}.",
+        ),
+    ),
+    Number(
+        "loss",
+        right=near(0.494, rel=0.03),
+        mistakes=(
+            (
+                near(0.434, rel=0.02),
+                "这是三个种子中最低的；要的是平均。",
+                "that is the lowest of the three seeds; asked is their mean.",
+            ),
+            (
+                near(0.196, rel=0.03),
+                "这是 γ = 0.9 时的损失。",
+                "that is the loss for γ = 0.9.",
+            ),
+        ),
+        otherwise=(
+            "学习率对了；loss 应当是 tune 给出的、这个学习率的三个损失的平均，你给出的是 {value:g}。",
+            "the learning rate is right; loss should be the mean of the three losses that tune gives "
+            "for it, got {value:g}.",
         ),
     ),
     right=(
-        "γ 从 0.9 到 0.99，1/(1−γ) 变成 10 倍，最佳的学习率降到约十分之一。只是大致如此："
-        "5 个迭代周期是 60 次更新，速度还来不及积累到底。",
-        "from γ = 0.9 to 0.99, 1/(1−γ) grows tenfold, and the best learning rate shrinks to about a tenth. "
-        "Only roughly: 5 epochs are 60 updates, too few for the velocity to build up fully.",
+        "有效学习率是 0.5，与 γ = 0.9 时的一样，预测得不错；可是损失是那时的两倍多。"
+        "γ = 0.99 的速度大约要 100 次更新才积累得起来，5 个迭代周期却只有 60 次：有效学习率告诉你到哪里去找，"
+        "不保证找到的有多好。",
+        "an effective learning rate of 0.5, as for γ = 0.9: well predicted. But the loss is more than "
+        "twice as high. With γ = 0.99 the velocity takes some 100 updates to build up, and 5 epochs are "
+        "60: the effective learning rate tells where to look, not how good it is what you find there.",
     ),
 )

@@ -14,6 +14,7 @@ from types import FunctionType
 
 from IPython import get_ipython
 from IPython.display import display
+from mxnet import nd
 
 from course.language import language
 
@@ -195,7 +196,10 @@ def attempt(run, function):
         # Again and again, in case the learner's code swallows the first.
         signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.01)
     try:
-        return run(), None
+        try:
+            return run(), None
+        finally:
+            nd.waitall()  # an error in MXNet's engine comes late; here it is still the learner's
     except TimeIsUpError:
         return None, TIME_IS_UP
     except (Exception, SystemExit) as error:
