@@ -31,6 +31,9 @@ VOLATILE = {
 } | {("momentum-distributed", "async-run"): "asynchronous: the processes' order is chance"}
 
 
+MARKDOWN = MarkdownIt("commonmark").enable("table")
+
+
 def codes(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
@@ -74,6 +77,15 @@ def test_every_cell_that_draws_stores_a_png_that_decodes_and_has_alt_text(path, 
                 assert min(image.size) > 200, cell.id
                 assert len(image.getcolors(2**20)) > 2, f"{cell.id}: an empty picture"
             assert output.metadata["image/png"]["alt"] == cell.metadata.alt != ""
+
+
+@pytest.mark.parametrize("path", notebooks("zh", "en"), ids=name_of)
+def test_what_is_marked_as_bold_is_shown_so(path):
+    """After Chinese punctuation, `**` closes nothing where a letter follows: `**问题**：`."""
+    for cell in texts(read(path)):
+        assert "**" not in re.sub(r"<code.*?</code>|\$.*?\$", "", MARKDOWN.render(cell.source)), (
+            cell.id
+        )
 
 
 def test_cells_exempt_from_comparison_are_those_listed():

@@ -25,7 +25,7 @@ WORDS = {
         "contents": "本页内容",
         "search": "搜索…",
         "try": "**动手试试**（[实验台](playground.md)另有一页）：",
-        "licence": "代码：{mit}许可；文字和图：{cc}许可。",
+        "licence": "代码：{mit} 许可；文字和图：{cc} 许可。",
         "more": "另有[实验台](playground.md)、[参考文献](references.md)和"
         "给教师的[教案](class.md)。\n\n"
         "这是网页版，运行结果已经在页面上。要自己运行，请下载整个课程：笔记本会用到旁边的文件。",
