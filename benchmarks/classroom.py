@@ -3,8 +3,9 @@
 Starts a kernel for each learner and runs the chapter in all of them at once, up to its `run` cell;
 for comparison, in one alone. Each with OMP_NUM_THREADS unset, 1 and 2, and each several times, of
 which the quickest counts: others may use the machine. Prints a table in Markdown. Then runs every
-chapter once, solved, for what it takes of memory; `--memory` does only that. `--json` stores the
-numbers, which web/pages/*/class-setup.md shows (tests/test_class.py says where it does not).
+chapter once, solved, for the most memory that it takes; `--memory` does only that. `--json` stores
+the numbers, which web/pages/*/class-setup.md shows: `--page` writes each chapter's memory there,
+and tests/test_class.py says which of the other numbers have changed.
 
 Memory is that of the kernels' processes, and of the processes that a chapter starts. Libraries lie
 in memory once, however many processes use them: the proportional set size (PSS) counts a process's
@@ -20,6 +21,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -140,7 +142,7 @@ def held(process):
 
 
 async def memory(path):
-    """Run a notebook in one kernel; give what it holds at most, and at the end."""
+    """Run a notebook in one kernel; give the most that it holds, with what it starts."""
     seen = []
 
     async def watch(process):
@@ -156,11 +158,9 @@ async def memory(path):
             for index, cell in enumerate(client.nb.cells):
                 await client.async_execute_cell(cell, index)
             watching.cancel()
-            seen.append(held(process))
     return {
         "chapter": path.stem,
         "peak_mb": max(size for size, _ in seen),
-        "end_mb": seen[-1][0],
         "processes": max(count for _, count in seen),
     }
 
@@ -171,6 +171,16 @@ def memories():
         path = ROOT / f"notebooks/en-solutions/{name}.ipynb"
         if any(cell.cell_type == "code" for cell in nbformat.read(path, as_version=4).cells):
             yield asyncio.run(memory(path))
+
+
+def write_into_pages(chapters):
+    """Write the memory of each chapter into its row of the pages for instructors."""
+    for page in ROOT.glob("web/pages/*/class-setup.md"):
+        text = page.read_text()
+        for row in chapters:
+            cells = f"| {row['peak_mb']:.0f} | {row['processes']} |"
+            text = re.sub(rf"(/{row['chapter']}\.ipynb\)) \|.*", rf"\1 {cells}", text)
+        page.write_text(text)
 
 
 def server_mb(servers=3):
@@ -252,15 +262,18 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="how often each; default: 3")
     parser.add_argument("--memory", action="store_true", help="only what each chapter takes")
     parser.add_argument("--json", metavar="FILE", type=Path, help="store the numbers, too")
+    parser.add_argument("--page", action="store_true", help="write each chapter's memory there")
     options = parser.parse_args()
 
     results = {} if options.memory else together(options.learners, options.rounds)
     results["chapters"] = list(memories())
     for row in results["chapters"]:
-        print("{chapter}: {peak_mb:.0f} MB at most, {end_mb:.0f} MB at the end".format(**row))
+        print("{chapter}: {peak_mb:.0f} MB at most, processes: {processes}".format(**row))
     if options.json:
         stored = json.loads(options.json.read_text()) if options.memory else {}
         options.json.write_text(json.dumps(stored | results, indent=1) + "\n")
+    if options.page:
+        write_into_pages(results["chapters"])
     return int(results.get("failed", 0) > 0)
 
 

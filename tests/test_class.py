@@ -75,16 +75,18 @@ def test_six_meetings_of_90_minutes_take_all_chapters(language):
 
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_the_plan_names_sections_of_its_chapters(language):
+    unknown = []
     for names, timed, _ in meetings(language):
         headings = {
             cell.source.splitlines()[0].lstrip("# ")
             for name in names
             for cell in read(ROOT / f"notebooks/{language}/{name}.ipynb").cells
-            if cell.cell_type == "markdown"
+            if cell.cell_type == "markdown" and cell.source.startswith("#")
         }
-        named = {section for _, what in timed for section in re.findall("“(.+?)”", what)}
-        assert named
-        assert named <= headings
+        sections = [section for _, what in timed for section in re.findall("“(.+?)”", what)]
+        assert sections
+        unknown += [section for section in sections if section not in headings]
+    assert unknown == []
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
@@ -224,6 +226,11 @@ def test_an_update_leaves_a_learners_work_alone(class_repository, tmp_path):
 # The measurement
 
 
+def about(megabytes):
+    """Write a size to two digits or three."""
+    return f"{round(megabytes, -1):,.0f}"
+
+
 def run(lesson):
     """Run a coroutine in a thread of its own: in this one, Playwright's loop may be running."""
     with ThreadPoolExecutor() as threads:
@@ -264,7 +271,7 @@ def test_the_memory_of_a_chapter_counts_the_processes_that_it_starts(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
     entry = run(classroom.memory(path))
     assert (entry["chapter"], entry["processes"]) == ("notebook", 2)
-    assert entry["peak_mb"] > entry["end_mb"] + 70
+    assert 110 < entry["peak_mb"] < 250  # 80 of them the child's
 
 
 def test_the_stored_measurement_is_of_a_class_of_twenty_and_of_every_chapter():
@@ -290,30 +297,28 @@ def test_the_page_shows_what_was_measured(language):
         for row in entries
     ]
     lines += [
-        f"/{row['chapter']}.ipynb) | {row['peak_mb']:.0f} | {row['end_mb']:.0f} "
-        f"| {row['processes']} |"
+        f"/{row['chapter']}.ipynb) | {row['peak_mb']:.0f} | {row['processes']} |"
         for row in chapters
     ]
     assert [line for line in lines if line not in text] == []
 
-    *_, second, heaviest = sorted(row["peak_mb"] for row in chapters)
-    lightest = min(row["peak_mb"] for row in chapters) + server
-    most = heaviest + server
-    open_too = sorted(row["end_mb"] for row in chapters if row["peak_mb"] < heaviest)[-2:]
+    lightest, *_, third, second, heaviest = sorted(row["peak_mb"] for row in chapters)
+    least, most = lightest + server, heaviest + server
+    three = most + second + third
+    assert chapters[-1]["peak_mb"] == heaviest  # the page says so
+    assert re.search(r"limits\.memory (\d+)M", text)[1] == "1500"
+    assert three < 1500
     full, *_, two_threads = (row for row in entries if row["learners"] > 1)
     machine, learners, cpu = measured["machine"], full["learners"], full["cpu_s"]
-    assert re.search(r"limits\.memory (\d+)M", text)[1] == "1500"
-    assert most + sum(open_too) < 1500
-    assert chapters[-1]["peak_mb"] == heaviest  # the page says so
     numbers = {
         "en": (
-            f"The last chapter takes {most:.0f} MB at most, JupyterLab included, the others up to "
-            f"{second + server:.0f}.",
-            f"between {lightest:.0f} MB, in the lightest chapter, and {most:.0f} MB, in the heaviest: "
-            f"{1000 // lightest:.0f} learners fit into a gigabyte, or {1000 // most:.0f}.",
+            f"The last chapter takes up to {about(most)} MB, JupyterLab included, the others up to "
+            f"{about(second + server)}.",
+            f"about {about(least)} MB, in the lightest chapter, to {about(most)} MB, in the heaviest: "
+            f"{1000 // least:.0f} learners fit into a gigabyte, or {1000 // most:.0f}.",
             f"For {learners} learners who all run the heaviest at once, that is "
             f"{learners * most / 1000:.0f} GB",
-            f"still open takes {most + sum(open_too):,.0f} MB",
+            f"still open takes up to {about(three)} MB",
             f"{server:.0f} MB when idle",
             f"let {learners} kernels run",
             f"with {machine['cores']} cores ({machine['processor']}) and {machine['memory_gib']} GB",
@@ -324,11 +329,11 @@ def test_the_page_shows_what_was_measured(language):
             f"costs {two_threads['cpu_s'] / cpu:.1f} times the processor time",
         ),
         "zh": (
-            f"最后一章最多占 {most:.0f} MB，其余各章不超过 {second + server:.0f} MB。",
-            f"最轻的一章占 {lightest:.0f} MB，在最重的一章占 {most:.0f} MB，也就是 1 GB 内存能容纳 "
-            f"{1000 // lightest:.0f} 人，或者只有 {1000 // most:.0f} 人。",
+            f"最后一章最多占约 {about(most)} MB，其余各章最多约 {about(second + server)} MB。",
+            f"最轻的一章约占 {about(least)} MB，在最重的一章约占 {about(most)} MB，也就是 1 GB "
+            f"内存能容纳 {1000 // least:.0f} 人，或者只有 {1000 // most:.0f} 人。",
             f"{learners} 个人同时运行最重的一章，要 {learners * most / 1000:.0f} GB",
-            f"要占 {most + sum(open_too):,.0f} MB",
+            f"最多要占约 {about(three)} MB",
             f"闲置时占 {server:.0f} MB",
             f"让 {learners} 个内核同时运行",
             f"有 {machine['cores']} 个核（{machine['processor']}）和 {machine['memory_gib']} GB 内存",
