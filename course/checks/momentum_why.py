@@ -41,7 +41,7 @@ complex_rate = question(
         ),
     ),
     right=(
-        "复根，收敛率是 √γ = 0.9，与 h 无关。在这个 h 上，加了动量反而慢了：动量是为平的方向准备的。",
+        "复根，收敛率是 √γ = 0.9，与 h 无关。在这个 h 上，加了动量反而慢了：动量是为平缓的方向准备的。",
         "the roots are complex and the rate is √γ = 0.9, whatever h is. For this h momentum makes "
         "things slower: it is meant for the flat directions.",
     ),
@@ -180,7 +180,7 @@ end_of_the_cycle = question(
             (
                 ((4 / 9, 0.519134), (0.893796, 1)),
                 "γ = {value:g} 更新 3000 次以后还没有收敛。",
-                "with γ = {value:g} it has not converged after 3,000 updates.",
+                "with γ = {value:g} it has not converged after 3000 updates.",
             ),
         ),
         otherwise=(
