@@ -27,6 +27,7 @@ def test_keys_are_the_widgets_and_pictures_are_saved(new_page, lab):
     run_all(lab, page, PATH)
     page.locator(".playground").wait_for()
     page.locator(".training tbody tr").first.wait_for()
+    page.get_by_role("button", name="More").click()
     before = sources(page)
 
     def types_into(widget, label, text, shown, name):

@@ -13,6 +13,7 @@ import re
 import shutil
 import string
 import subprocess
+import symtable
 import sys
 import tempfile
 import tomllib
@@ -116,21 +117,28 @@ def experiments():
     return found
 
 
+def globals_used(table):
+    """Give the global names that a code uses, in its functions too."""
+    own = {one.get_name() for one in table.get_symbols() if one.is_referenced() and one.is_global()}
+    return own.union(*map(globals_used, table.get_children()))
+
+
 def value(codes, folder):
     """Run, in `folder`, the last of a notebook's codes and those it needs; give its value.
 
     Those needed are the ones that define a name which the last, or another that is needed, uses.
     """
-    needed, trees = set(), []
-    for tree in map(ast.parse, reversed(codes)):
-        nodes = list(ast.walk(tree))
-        names = [node for node in nodes if isinstance(node, ast.Name)]
-        defined = {node.id for node in names if isinstance(node.ctx, ast.Store)}
-        defined |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
-        defined |= {node.asname or node.name for node in nodes if isinstance(node, ast.alias)}
-        if not trees or defined & needed:
-            trees.insert(0, tree)
-            needed |= {node.id for node in names if isinstance(node.ctx, ast.Load)}
+    tables = [symtable.symtable(code, str(folder), "exec") for code in codes]
+    uses = [globals_used(table) for table in tables]
+    defines = [
+        {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
+        for table in tables
+    ]
+    needed, before = {len(codes) - 1}, None
+    while needed != before:
+        before, names = needed, set().union(*(uses[number] for number in needed))
+        needed = needed | {number for number, own in enumerate(defines) if own & names}
+    trees = [ast.parse(codes[number]) for number in sorted(needed)]
     last, space = trees[-1].body.pop(), {}
     with contextlib.chdir(folder), contextlib.redirect_stdout(None):
         for tree in trees:
