@@ -481,7 +481,7 @@ def test_it_begins_simple_and_keeps_its_state_when_unfolded_and_folded(open_page
     assert len(set(drawn(page))) == 3
     page.get_by_role("button", name="Less").click()
     assert page.evaluate("view.state") == unfolded
-    assert f"κ = {unfolded['kappa']}" in page.locator("#kappaText").inner_text()
+    assert f"κ = {unfolded['kappa']}" in page.locator("#where").inner_text()
     assert more.get_attribute("aria-expanded") == "false"
     page.wait_for_url(re.compile("kappa="))
     again = open_page(state=page.url.partition("#")[2], more=False)  # shows what the link says

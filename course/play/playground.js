@@ -243,7 +243,7 @@ export const WORDS = {
     copy: "Copy link",
     copied: "Link copied.",
     copyByHand: "Please copy the link from the address bar.",
-    formula: ", with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:",
+    formula: (kappa) => `, κ = ${kappa}, with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:`,
     pathsText: (n, m, d) => `Contours of f. After ${n} updates momentum is at ${m}, gradient descent at ${d}.`,
     lossesText: (n, m, d) => `After ${n} updates the loss of momentum is ${m}, that of gradient descent ${d}.`,
     mapText: (r, e) => `Here the rate is ${r}; at this γ it diverges from η = ${e}.`,
@@ -305,7 +305,7 @@ export const WORDS = {
     copy: "复制链接",
     copied: "链接已复制。",
     copyByHand: "请从地址栏复制链接。",
-    formula: "，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：",
+    formula: (kappa) => `，κ = ${kappa}，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：`,
     pathsText: (n, m, d) => `f 的等高线。${n} 次更新之后，动量法在 ${m}，梯度下降在 ${d}。`,
     lossesText: (n, m, d) => `${n} 次更新之后，动量法的损失是 ${m}，梯度下降的损失是 ${d}。`,
     mapText: (r, e) => `这里的收敛率是 ${r}；γ 不变时，从 η = ${e} 起发散。`,
@@ -595,7 +595,7 @@ const page = (words, address) => `
       <div class="buttons">${button("step", words.step)}${button("play", words.play)}${button("reset", words.reset)}</div>
       <p id="at"></p>
       <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
-      <p class="note">f(x) = ½(x₁²/κ + x₂²)<span id="kappaText"></span>${words.formula} <b id="formula"></b></p>
+      <p class="note">f(x) = ½(x₁²/κ + x₂²)<span id="where"></span> <b id="formula"></b></p>
       ${button("more", words.more, 'aria-expanded="false"')}
       <div data-more class="controls">${sliders(["kappa", "updates"], words)}
         <fieldset><legend>${words.convention}</legend><div class="choice">
@@ -712,7 +712,7 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     const at = nesterov ? (convention === "inside" ? "x − γv" : "x − ηγv") : "x";
     write($("#formula"), convention === "inside" ? `v ← γv + ηg(${at}), x ← x − v` : `v ← γv + g(${at}), x ← x − ηv`);
     write($("#edgeText"), words.edge(boundText(1, nesterov)));
-    write($("#kappaText"), `, κ = ${kappa}`);
+    write($("#where"), words.formula(kappa));
     write($("#play"), playing ? words.pause : words.play);
     $("#at").ariaLive = playing ? "off" : "polite"; // each step is said aloud
     write($("#at"), words.at(upTo, updates));
