@@ -14,6 +14,7 @@ REPOSITORY = "someone/momentum"
 BASE_PATH = "/momentum"
 PAGES = [*order(), "playground", "references", "class", "class-setup", "search"]
 PLAYGROUNDS = {"playground", "momentum-scratch", "momentum-when", "momentum-why"}
+TRAININGS = {"momentum-scratch", "momentum-when"}
 
 
 def notebooks(*folders):

@@ -22,11 +22,13 @@ def sources(page):
 
 def test_keys_are_the_widgets_and_pictures_are_saved(new_page, lab):
     add_notebook(lab, PATH, [PLAY[0], TRAIN[0], "1 + 1"])
-    page = new_page(lab.own, viewport=VIEWPORT)
+    # So tall that all cells are in sight: JupyterLab makes no others.
+    page = new_page(lab.own, viewport=VIEWPORT | {"height": 3000})
     page.goto(lab.address(PATH))
     run_all(lab, page, PATH)
     page.locator(".playground").wait_for()
     page.locator(".training tbody tr").first.wait_for()
+    page.get_by_role("button", name="More").click()
     before = sources(page)
 
     def types_into(widget, label, text, shown, name):

@@ -243,7 +243,7 @@ def test_a_wrong_answer_gets_a_sentence_and_no_traceback(check, arguments, monke
         (
             "recall",
             [lambda out, truth, digit: (out.argmax(axis=1)[truth == digit] == digit).mean()],
-            "an NDArray takes no mask",
+            "an NDArray knows no Boolean masks",
         ),
         (
             "recall",  # which is nan in the last case, and wrong in the first

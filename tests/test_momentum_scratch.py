@@ -438,7 +438,7 @@ def test_the_sliders_train_as_the_chapter_does(chapter, scaled, lr, mom, batch_s
     data = chapter["scaled"] if scaled else (chapter["X"], chapter["y"])
     settings = {"lr": lr, "mom": mom, "batch_size": batch_size, "num_epochs": num_epochs}
     widget = play.training(*data, chapter["init_params"], **settings)
-    losses = np.frombuffer(widget.answer["losses"], "float32")
+    losses, _ = widget.trained()
     x, expected = drawn(
         chapter, log_interval=1, data=data, **settings
     )  # recorded after every update
@@ -454,7 +454,7 @@ def test_the_goal_of_the_sliders(chapter):
 
     def needed(mom):
         widget = play.training(chapter["X"], chapter["y"], chapter["init_params"], mom=mom)
-        return updates_to_stay_below(np.frombuffer(widget.answer["losses"], "float32")[1:])
+        return updates_to_stay_below(widget.trained()[0][1:])
 
     updates = [needed(mom) for mom in (0, 0.1, 0.25, 0.6, 0.8, 0.9)]
     assert updates == sorted(updates[:3], reverse=True) + sorted(updates[3:])

@@ -148,8 +148,9 @@ def test_both_languages_hold_the_same_mathematics_figures_and_code(path):
             assert without_comments(left.source) == without_comments(right.source)
             continue
         for pattern in (r"\$\$.+?\$\$", r"(?<!\$)\$[^$]+\$(?!\$)", r"\]\((\S+?)\)", r"`[^`]+`"):
+            page = right.source.replace("/web/pages/zh/", "/web/pages/en/")
             assert sorted(re.findall(pattern, left.source, re.DOTALL)) == sorted(
-                re.findall(pattern, right.source, re.DOTALL)
+                re.findall(pattern, page, re.DOTALL)
             ), left.id
 
 
@@ -185,7 +186,7 @@ def test_a_chapter_begins_with_a_question_and_ends_with_its_answer(path):
     (length,) = re.findall(r"^(.+ (?:minutes|分钟) · .+?) · ", first, re.MULTILINE)
     assert f"({path.name}) · {length}  \n   {question.strip()}" in contents
     (summary,) = [cell for cell in texts(notebook) if re.match("## (Summary|小结)", cell.source)]
-    assert summary.source.splitlines()[-1].startswith(answers)
+    assert f"\n\n{answers}" in summary.source  # references may follow
 
 
 @every_notebook

@@ -22,6 +22,7 @@ from course.play.playground import DEFAULTS, LIMITS, follow, picture
 from course.play.widget import module as module_of
 
 MODULE = module_of("playground")
+MORE = {"en": re.compile("^More"), "zh": re.compile("^更多")}
 WIDE, PHONE = {"width": 1200, "height": 1000}, {"width": 360, "height": 740}
 PAGE = """<!doctype html><html lang="{lang}"><meta charset="utf-8"><title>Playground</title>
 <meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">
@@ -35,12 +36,14 @@ window.view = P.mount(document.getElementById("here"), {{lang: "{lang}", address
 
 @pytest.fixture
 def open_page(serve):
-    """Give a function that opens a page with a playground."""
+    """Give a function that opens a page with a playground, unfolded unless said."""
     site = {"playground.js": MODULE, **{lang: PAGE.format(lang=lang) for lang in ("en", "zh")}}
 
-    def open_page(lang="en", state="", **settings):
+    def open_page(lang="en", state="", more=True, **settings):
         page = serve(site, f"{lang}#{state}", **{"viewport": WIDE, **settings})
         page.wait_for_function("window.view")
+        if more and page.get_by_role("button", name=MORE[lang]).count():
+            page.get_by_role("button", name=MORE[lang]).click()
         return page
 
     return open_page
@@ -245,8 +248,6 @@ def test_the_address_reproduces_a_state(module):
 @pytest.mark.parametrize(
     ("address", "expected"),
     [
-        ("", {}),
-        ("#some-section", {}),
         ("eta=NaN&gamma=&kappa=ten&x1=null&x2=[]&updates=1e&decay=--1", {}),
         ("eta=1e999&gamma=-Infinity&kappa=0", {"eta": 5, "gamma": 0, "kappa": 1}),
         (
@@ -260,6 +261,26 @@ def test_the_address_reproduces_a_state(module):
 )
 def test_a_bad_address_gives_a_valid_state(module, address, expected):
     assert module("parse", address) == state(**expected)
+
+
+@pytest.mark.parametrize("address", ["", "#", "#some-section", "#main-content", "#a=1&b=2", "%"])
+def test_an_address_that_is_of_something_else_gives_no_state(module, address):
+    assert module("parse", address) is None
+
+
+def test_a_fragment_that_is_of_something_else_changes_nothing(open_page):
+    page = open_page(state="title", more=False)
+    assert page.evaluate("view.state") == DEFAULTS
+    page.evaluate("location.hash = 'eta=0.5&kappa=300'")
+    page.wait_for_function("view.state.kappa === 300")
+    page.evaluate(
+        """async () => { for (const one of ["main-content", "playground", ""]) {
+            const done = new Promise(done => addEventListener("hashchange", done, {once: true}));
+            location.hash = one;
+            await done;
+        } }"""
+    )
+    assert page.evaluate("view.state") == state(eta=0.5, kappa=300)
 
 
 def test_a_page_with_a_bad_address_opens(open_page):
@@ -337,7 +358,7 @@ def test_the_mouse_drags_the_start_and_chooses_on_the_map(open_page):
     x, y = middle(start)
     page.mouse.move(x, y)
     page.mouse.down()
-    page.mouse.move(x - 50, y + 60, steps=4)
+    page.mouse.move(x - 80, y + 90, steps=4)
     page.mouse.up()
     after = drawn(page)
     setting = page.evaluate("view.state")
@@ -346,12 +367,14 @@ def test_the_mouse_drags_the_start_and_chooses_on_the_map(open_page):
         start.get_attribute("aria-valuetext")
         == f"x₁ = {setting['x1']:.2f}, x₂ = {setting['x2']:.2f}"
     )
-    assert middle(start) == pytest.approx((x - 50, y + 60), abs=1.5)
+    assert middle(start) == pytest.approx((x - 80, y + 90), abs=1.5)
     assert [old == new for old, new in zip(before, after)] == [False, False, True]
     page.mouse.move(x, y)  # the button is up
     assert page.evaluate("view.state") == setting
 
-    plot = page.get_by_role("img", name=re.compile("Here the rate is")).bounding_box()
+    plot = page.get_by_role("img", name=re.compile("Here the rate is"))
+    plot.scroll_into_view_if_needed()
+    plot = plot.bounding_box()
     page.mouse.click(
         plot["x"] + 42 + (plot["width"] - 50) / 2, plot["y"] + 8 + 0.25 * (plot["height"] - 44)
     )
@@ -365,8 +388,9 @@ def test_the_mouse_drags_the_start_and_chooses_on_the_map(open_page):
 
 def test_the_keyboard_reaches_and_moves_everything(open_page):
     page = open_page()
+    page.get_by_role("heading").click()  # from where the Tab key sets out
     seen = []
-    for _ in range(40):
+    for _ in range(50):
         page.keyboard.press("Tab")
         role, name = page.evaluate(
             """() => { const one = document.activeElement.shadowRoot?.activeElement;
@@ -379,9 +403,10 @@ def test_the_keyboard_reaches_and_moves_everything(open_page):
         page.keyboard.press("Shift+ArrowLeft" if role == "start" else "ArrowDown")
         if role in ("start", "point", "eta", "gamma", "kappa", "updates"):
             assert page.evaluate("view.state") != before, role
-    assert [role for role, name in seen][:2] == ["start", "point"]
-    assert {"eta", "gamma", "kappa", "updates", "decayOn", "nesterov", "reset", "copy"} <= {
-        role for role, name in seen
+    assert seen[0][0] == "start"
+    assert {role for role, name in seen} >= {
+        *("eta", "gamma", "step", "play", "reset", "more"),
+        *("kappa", "updates", "decayOn", "nesterov", "point", "copy"),
     }
     assert "outside" in (page.evaluate("view.state.convention"), *(role for role, _ in seen))
     assert sum(name is not None and name.startswith("Set up") for _, name in seen) == 5
@@ -431,6 +456,100 @@ def test_touch_drags_the_handle_and_taps_the_map_but_else_scrolls(open_page):
     plot.scroll_into_view_if_needed()
     page.touchscreen.tap(*middle(plot))
     page.wait_for_function("eta => view.state.eta !== eta", arg=dragged["eta"])
+
+
+def ends(page):
+    """Give after which update each path ends, as the plot's text says."""
+    drawn(page)
+    text = page.locator("#paths").get_attribute("aria-label")
+    return int(re.search(r"After (\d+) updates", text)[1])
+
+
+def test_it_begins_simple_and_keeps_its_state_when_unfolded_and_folded(open_page):
+    page = open_page(state="eta=0.5&gamma=0.9", more=False)
+    seen = page.locator("input, button").filter(visible=True)
+    assert seen.evaluate_all("all => all.map(one => one.id || one.dataset.key)") == [
+        *("eta", "eta", "gamma", "gamma", "step", "play", "reset", "more")
+    ]
+    assert page.locator("canvas").filter(visible=True).count() == 1
+    more = page.get_by_role("button", name=MORE["en"])
+    more.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("slider", name="condition number κ").fill("300")
+    unfolded = page.evaluate("view.state")
+    assert page.locator("canvas").filter(visible=True).count() == 3
+    assert len(set(drawn(page))) == 3
+    page.get_by_role("button", name="Less").click()
+    assert page.evaluate("view.state") == unfolded
+    assert f"κ = {unfolded['kappa']}" in page.locator("#where").inner_text()
+    assert more.get_attribute("aria-expanded") == "false"
+    page.wait_for_url(re.compile("kappa="))
+    again = open_page(state=page.url.partition("#")[2], more=False)  # shows what the link says
+    assert again.locator("canvas").filter(visible=True).count() == 3
+
+
+def test_steps_are_taken_one_by_one(open_page):
+    page = open_page(state="updates=10", more=False)
+    whole = drawn(page)[0]
+    step = page.get_by_role("button", name="Step")
+    assert ends(page) == 10
+    seen = set()
+    for t in (1, 2, 3):
+        step.click()
+        assert ends(page) == t
+        page.get_by_text(f"update {t} of 10").wait_for()
+        seen.add(drawn(page)[0])
+    assert len(seen) == 3
+    assert page.evaluate("[...P.simulate(view.state).momentum.points].length") == 22
+    page.locator("#gamma").press("ArrowRight")
+    assert ends(page) == 10  # a change shows the whole path
+    page.get_by_role("button", name="Reset").click()
+    page.evaluate("view.set({...P.DEFAULTS, updates: 10})")
+    assert drawn(page)[0] == whole
+    for _ in range(11):
+        step.press("Enter")
+    assert ends(page) == 1  # after the last one begins anew
+
+
+def test_play_runs_to_the_end_and_can_be_held(open_page):
+    page = open_page(state="updates=200", more=False, reduced_motion="no-preference")
+    play = page.locator("#play")
+    play.click()
+    page.wait_for_function(
+        "document.querySelector('#here > div').shadowRoot.querySelector('#at')"
+        ".textContent.match(/update [1-9]\\d* of 200/)"
+    )
+    assert play.inner_text() == "Pause"
+    play.click()
+    held = ends(page)
+    assert 0 < held < 200
+    page.wait_for_timeout(200)
+    assert (ends(page), play.inner_text()) == (held, "Play")
+    page.get_by_role("button", name="Step").click()
+    assert ends(page) == held + 1
+    play.click()
+    page.get_by_text("update 200 of 200").wait_for()
+    assert play.inner_text() == "Play"
+
+
+def test_play_moves_nothing_for_who_wants_less_motion(open_page):
+    page = open_page(state="updates=200", more=False, reduced_motion="reduce")
+    page.get_by_role("button", name="Step").click()
+    assert ends(page) == 1
+    page.get_by_role("button", name="Play").click()
+    assert ends(page) == 200
+
+
+def test_on_a_phone_the_plot_stays_in_sight_while_a_slider_moves(open_page):
+    page = open_page(viewport=PHONE, has_touch=True, is_mobile=True)
+    plot = page.locator("#paths")
+    for key in ("eta", "gamma", "kappa", "updates"):
+        # as far down as one may have scrolled with the slider in the middle
+        slider = page.locator(f"input[type=range][data-key={key}]")
+        slider.evaluate("one => scrollBy(0, one.getBoundingClientRect().top - innerHeight * 0.6)")
+        slider.fill("7")
+        top, below = plot.bounding_box(), slider.bounding_box()
+        assert 0 <= top["y"] < top["y"] + top["height"] < below["y"] < PHONE["height"], key
 
 
 def test_the_page_says_what_the_numbers_say(open_page):

@@ -1,5 +1,6 @@
 """The web edition's files, and how they are built; test_web_browser.py opens them in Chromium."""
 
+import base64
 import json
 import os
 import re
@@ -13,7 +14,7 @@ from urllib.parse import parse_qs, unquote, urldefrag, urljoin, urlsplit
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
-from common import BASE_PATH, PAGES, PLAYGROUNDS, REPOSITORY, ROOT, markdown, read
+from common import BASE_PATH, PAGES, PLAYGROUNDS, REPOSITORY, ROOT, TRAININGS, markdown, read
 
 from course import play
 from course.play.playground import DEFAULTS
@@ -67,6 +68,7 @@ def test_a_page(page, language, name):
         ]
     assert sorted(image["alt"] for image in soup.select("article img")) == sorted(alts)
     assert len(soup.select("[data-playground]")) == (name in PLAYGROUNDS)
+    assert len(soup.select("[data-training]")) == (name in TRAININGS)
     assert not {"first", "last"} & {tag["id"] for tag in soup.select("[id]")}
 
 
@@ -227,6 +229,33 @@ def test_the_playground_stands_where_a_notebook_shows_it(faulty):
     (element,) = soup.select("[data-playground]")
     state = DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
     assert json.loads(element["data-playground"]) == state
+
+
+def test_a_training_has_its_data_beside_the_page(site, page):
+    for language in LANGUAGES:
+        for name in TRAININGS:
+            (element,) = page(language, name).select("[data-training]")
+            training = json.loads(element["data-training"])
+            assert training["name"] == f"{name}-sliders"
+            assert training["state"].keys() == {"lr", "mom", "batch_size"}
+            script = (site / language / f"_static/training-{name}-sliders.js").read_text()
+            data = json.loads(script.partition(" = ")[2].rstrip(";\n"))
+            assert (data["examples"], len(base64.b64decode(data["y"]))) == (1000, 8000)
+
+
+def test_the_value_of_a_cell_takes_only_the_cells_that_it_needs(tmp_path, capsys):
+    codes = [
+        "from pathlib import Path as P",
+        "x = 1",
+        "raise AssertionError",
+        "def double(y):\n    return factor * y",
+        "y = x + 1\nprint(y)",
+        "factor = 2",
+        "z = 3",
+        "a = double(y)\n(a, P.cwd())",
+    ]
+    assert build.value(codes, tmp_path) == (4, tmp_path)
+    assert capsys.readouterr().out == ""
 
 
 # References

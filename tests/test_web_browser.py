@@ -13,7 +13,7 @@ from urllib.parse import urldefrag
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import needs_chromium, wait_until
-from common import BASE_PATH, PAGES, PLAYGROUNDS, markdown
+from common import BASE_PATH, PAGES, PLAYGROUNDS, TRAININGS, markdown, numbers, outputs
 
 from tools.sources import order
 
@@ -86,11 +86,11 @@ def open_page(new_page, address):
 
 
 def rendered(page):
-    """Wait for the formulas and for each playground, which are made when one comes near."""
+    """Wait for the formulas and for each widget, which are made when one comes near."""
     page.evaluate("window.MathJax && MathJax.startup.promise")
-    for one in page.locator("[data-playground]").all():
+    for one in page.locator("[data-playground], [data-training]").all():
         one.scroll_into_view_if_needed()
-        one.locator("canvas").first.wait_for()
+        one.locator("section").wait_for()
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
 
 
@@ -163,6 +163,7 @@ def test_a_page(open_page, address, language, scheme, name):
     widths = page.locator("article img").evaluate_all("all => all.map(one => one.naturalWidth)")
     assert all(widths)
     assert page.locator("[data-playground] .playground").count() == (name in PLAYGROUNDS)
+    assert page.locator("[data-training] .training").count() == (name in TRAININGS)
 
     page.set_viewport_size({"width": 360, "height": 780})  # a phone
     page.wait_for_function("innerWidth === 360")
@@ -211,6 +212,62 @@ def test_formulas_that_only_chinese_pages_have(open_page, address, site):
         [[*mistakes, *sorted(zh - en)], WRONG],
     )
     assert wrong == mistakes
+
+
+# Widgets
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_chapters_training_is_live(open_page, address, language):
+    """In the picture's place, and it ends where the chapter's own run ended in MXNet."""
+    page = open_page()
+    page.goto(f"{address}/{language}/momentum-scratch.html")
+    cell = page.locator(".cell", has_text="play.training(X, y, init_params)")
+    assert cell.locator("img").count() == 1
+    rendered(page)
+    assert cell.locator("img").count() == 0
+    training = page.locator("[data-training] .training")
+    row = training.locator("tbody tr")
+    assert re.search("η = 0.2.*γ = 0.9.* 10", row.locator("th").inner_text(), re.DOTALL)
+    ran = outputs("momentum-scratch")["run"]
+    (loss,) = numbers("epoch 3.*loss (.*)", ran)
+    w, (b,) = re.search("w: (.*)", ran)[1].replace("-", "−"), numbers("b: (.*)", ran)
+    assert row.locator("td").first.inner_text() == f"{loss:.2e}".replace("e-0", "e−")
+    learned = training.locator("#learned")
+    assert f"({w})" in learned.inner_text()
+    assert f"{b}" in learned.inner_text()
+
+    before = training.locator("#current").get_attribute("d")
+    training.locator("#mom").fill("500")
+    row.filter(has_text="γ = 0.5").wait_for()
+    assert training.locator("#current").get_attribute("d") != before
+    assert float(row.locator("td").last.inner_text()) < 100
+    assert (page.foreign, page.errors) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "eta", "gamma"), [("momentum-scratch", "0.2", "0.9"), ("momentum-why", "1", "0.8")]
+)
+def test_a_playground_opens_where_the_text_stands_whatever_the_fragment(
+    open_page, address, name, eta, gamma
+):
+    page = open_page()
+    page.goto(f"{address}/en/{name}.html#summary")
+    rendered(page)
+    playground = page.locator("[data-playground]")
+    for key, value in (("eta", eta), ("gamma", gamma)):
+        assert playground.locator(f"[inputmode][data-key={key}]").input_value() == value
+
+
+def test_a_skip_link_leaves_the_playground_as_it_is(open_page, address):
+    page = open_page()
+    page.goto(f"{address}/en/playground.html#eta=0.5&gamma=0.7&kappa=300")
+    rendered(page)
+    page.locator("a[href='#main-content']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**#main-content")
+    for key, value in (("eta", "0.5"), ("gamma", "0.7"), ("kappa", "300")):
+        assert page.locator(f"[inputmode][data-key={key}]").input_value() == value
 
 
 # Languages
@@ -271,7 +328,7 @@ def test_a_page_that_is_not_there(open_page, address):
         (
             "zh",
             {
-                "指数加权移动平均": {"momentum-scratch", "glossary"},
+                "指数加权移动平均": {"momentum-scratch", "momentum-gluon", "glossary"},
                 "临界阻尼": {"momentum-why", "glossary"},
                 "学习率": set(),
             },
@@ -280,7 +337,7 @@ def test_a_page_that_is_not_there(open_page, address):
         ),
         (
             "en",
-            {"critical damping": {"momentum-why", "glossary"}, "Learning rates": set()},
+            {"critical damping": {"momentum-why", "glossary", "class"}, "Learning rates": set()},
             "<b>zyzzyva",
             "Nothing found for “<b>zyzzyva”.",
         ),
@@ -331,6 +388,7 @@ def test_pages_opened_from_files(open_page, site):
         rendered(page)
         assert page.locator("article mjx-container").count() > 30
         assert page.locator("[data-playground] .playground").count() == 1
+        assert page.locator("[data-training] #current").get_attribute("d")
         page.goto((site / language / "search.html").as_uri() + "?q=momentum")
         page.get_by_text(cannot).wait_for()
         page.go_back()

@@ -4,12 +4,16 @@ One site in each language from the notebooks with their stored outputs, and a pa
 """
 
 import argparse
+import ast
+import base64
+import contextlib
 import json
 import os
 import re
 import shutil
 import string
 import subprocess
+import symtable
 import sys
 import tempfile
 import tomllib
@@ -23,6 +27,7 @@ ROOT = WEB.parent
 sys.path.insert(0, str(ROOT))
 
 from course.play.widget import module  # noqa: E402
+from tools.sources import without_magics  # noqa: E402
 
 LANGUAGES = ("zh", "en")
 REFERENCES = {
@@ -99,6 +104,59 @@ def prepare(folder):
         (pages / "references.md").write_text(references(language))
 
 
+def experiments():
+    """Give the experiment of each training with sliders, NOTEBOOK-CELL by name, with its data."""
+    found = {}
+    for path in sorted((ROOT / "notebooks/en").glob("*.ipynb")):
+        cells = [cell for cell in nbformat.read(path, as_version=4).cells if "outputs" in cell]
+        for number, cell in enumerate(cells):
+            texts = [output.get("data", {}).get("text/plain", "") for output in cell.outputs]
+            if any(text.startswith("training(") for text in texts):
+                codes = [without_magics(one.source) for one in cells[: number + 1]]
+                found[f"{path.stem}-{cell.id}"] = value(codes, path.parent).experiment
+    return found
+
+
+def globals_used(table):
+    """Give the global names that a code uses, in its functions too."""
+    own = {one.get_name() for one in table.get_symbols() if one.is_referenced() and one.is_global()}
+    return own.union(*map(globals_used, table.get_children()))
+
+
+def value(codes, folder):
+    """Run, in `folder`, the last of a notebook's codes and those it needs; give its value.
+
+    Those needed are the ones that define a name which the last, or another that is needed, uses.
+    """
+    tables = [symtable.symtable(code, str(folder), "exec") for code in codes]
+    uses = [globals_used(table) for table in tables]
+    defines = [
+        {one.get_name() for one in table.get_symbols() if one.is_assigned() or one.is_imported()}
+        for table in tables
+    ]
+    needed, before = {len(codes) - 1}, None
+    while needed != before:
+        before, names = needed, set().union(*(uses[number] for number in needed))
+        needed = needed | {number for number, own in enumerate(defines) if own & names}
+    trees = [ast.parse(codes[number]) for number in sorted(needed)]
+    last, space = trees[-1].body.pop(), {}
+    with contextlib.chdir(folder), contextlib.redirect_stdout(None):
+        for tree in trees:
+            exec(compile(tree, str(folder), "exec"), space)
+        return eval(compile(ast.Expression(last.value), str(folder), "eval"), space)
+
+
+def scripts():
+    """Give the plain scripts of the widgets, by name: a page from a file may not import a module."""
+    found = {}
+    for name in ("playground", "training"):
+        found[name] = f"{name}Module = {json.dumps(module(name), ensure_ascii=False)};\n"
+    for name, experiment in experiments().items():
+        data = json.dumps(experiment, default=lambda array: base64.b64encode(array).decode())
+        found[f"training-{name}"] = f"(globalThis.trainingData ??= {{}})[{name!r}] = {data};\n"
+    return found
+
+
 def run_sphinx(folder, site):
     """Make the pages of both languages, at the same time; a warning is an error."""
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--conf-dir", WEB]
@@ -149,14 +207,12 @@ def build(site, base_path=""):
     )
     (site / "mathjax").mkdir()
     shutil.copy(mathjax.locate(), site / "mathjax")
-    # As a string in a plain script, since a page opened from a file may not import a module.
-    playground = json.dumps(module("playground"), ensure_ascii=False)
+    texts = scripts()
     for language in LANGUAGES:
         prune(site / language)
         index(site / language)
-        (site / language / "_static/playground.js").write_text(
-            f"playgroundModule = {playground};\n"
-        )
+        for name, text in texts.items():
+            (site / language / f"_static/{name}.js").write_text(text)
     start = string.Template((WEB / "start.html").read_text())
     (site / "index.html").write_text(start.substitute(START))
     # Shown at any address, so its links start from the site's own.

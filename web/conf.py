@@ -108,27 +108,32 @@ mathjax3_config = {"options": {"enableMenu": False}}
 sections = {}  # of each notebook, the names of the cells that begin with a heading
 
 
-def playground(state):
-    """Give the text of a cell that site.js makes a playground."""
-    return f"```{{raw}} html\n<div data-playground='{json.dumps(state)}'></div>\n```"
+def widget(kind, given):
+    """Give the text of a cell that site.js makes a playground or a training with sliders."""
+    return f"```{{raw}} html\n<div data-{kind}='{json.dumps(given)}'></div>\n```"
 
 
-def playgrounds(docname, cell):
-    """Give the texts of the playgrounds that stand after a cell.
+def widgets(docname, cell):
+    """Give the texts of the widgets that stand after a cell.
 
-    An output of course.play's `trajectory` is stored as its call and a picture; site.js puts the
-    playground in the picture's place.
+    An output of course.play is stored as its call and a picture; site.js puts the widget in the
+    picture's place.
     """
     for output in cell.get("outputs", ()):
         text = output.get("data", {}).get("text/plain", "")
-        if text.startswith("trajectory("):
-            call = ast.parse(text, mode="eval").body
-            state = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+        if not text.startswith(("trajectory(", "training(")):
+            continue
+        call = ast.parse(text, mode="eval").body
+        state = {word.arg: ast.literal_eval(word.value) for word in call.keywords}
+        if call.func.id == "trajectory":
             state["x1"], state["x2"] = state.pop("start")
-            yield playground(state)
+            yield widget("playground", state)
+        else:
+            del state["num_epochs"]  # which is in the data, as build.py writes them
+            yield widget("training", {"name": f"{docname}-{cell.id}", "state": state})
     place, state = PLAYGROUNDS.get(docname, (None, None))
     if cell.id == place:
-        yield f"{WORDS['try']}\n\n{playground(state)}"
+        yield f"{WORDS['try']}\n\n{widget('playground', state)}"
 
 
 def from_github(page):
@@ -158,7 +163,7 @@ def adapt(app, docname, source):
             cell.metadata.mystnb = {"image": {"alt": cell.metadata.alt}}
         cell.source = cell.source.replace(f"../../web/pages/{FOLDER}/", "")
         cells.append(cell)
-        cells += map(nbformat.v4.new_markdown_cell, playgrounds(docname, cell))
+        cells += map(nbformat.v4.new_markdown_cell, widgets(docname, cell))
     if docname == app.config.root_doc:
         pages = [name for name in order() if name != docname]
         pages += ["playground", "references", "class", "class-setup"]

@@ -1,4 +1,4 @@
-// The web edition's own part of each page: language link, playgrounds, search.
+// The web edition's own part of each page: language link, widgets, search.
 
 const language = document.documentElement.lang.slice(0, 2);
 const content = document.documentElement.dataset.content_root;
@@ -18,39 +18,52 @@ function loadScript(address) {
   });
 }
 
-// The module comes as a string in a plain script: a page opened from a file cannot import a file.
-let playground;
-function loadPlayground() {
-  playground ??= loadScript(`${content}_static/playground.js`).then(() =>
-    import(URL.createObjectURL(new Blob([playgroundModule], { type: "text/javascript" }))),
+// A module comes as a string in a plain script: a page opened from a file cannot import a file.
+const modules = {};
+function loadModule(name) {
+  modules[name] ??= loadScript(`${content}_static/${name}.js`).then(() =>
+    import(URL.createObjectURL(new Blob([globalThis[`${name}Module`]], { type: "text/javascript" }))),
   );
-  return playground;
+  return modules[name];
 }
 
 async function mountPlayground(element) {
-  const { mount } = await loadPlayground();
-  element.replaceChildren();
-  mount(element, {
+  const { mount } = await loadModule("playground");
+  return () => mount(element, {
     lang: language,
     state: JSON.parse(element.dataset.playground),
     address: "address" in element.dataset,
   });
+}
+
+async function mountTraining(element) {
+  const { name, state } = JSON.parse(element.dataset.training);
+  const data = loadScript(`${content}_static/training-${name}.js`);
+  const { mount } = await loadModule("training");
+  await data;
+  return () => mount(element, { lang: language, experiment: trainingData[name], state });
+}
+
+async function mountWidget(element) {
+  const mount = await ("playground" in element.dataset ? mountPlayground : mountTraining)(element);
+  element.replaceChildren();
+  mount();
   // The picture of it in the notebook, which stood here until now.
   element.previousElementSibling?.querySelector(".cell_output")?.remove();
 }
 
-function mountPlaygroundsNearby() {
+function mountWidgetsNearby() {
   const nearby = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {
         if (!isIntersecting) continue;
         nearby.unobserve(target);
-        mountPlayground(target);
+        mountWidget(target);
       }
     },
     { rootMargin: "500px" },
   );
-  document.querySelectorAll("[data-playground]").forEach((element) => nearby.observe(element));
+  document.querySelectorAll("[data-playground], [data-training]").forEach((element) => nearby.observe(element));
 }
 
 // Pagefind also finds pages with the parts of a phrase: good for English words, but the characters
@@ -103,7 +116,7 @@ function letScroll() {
 
 document.addEventListener("DOMContentLoaded", () => {
   keepPlace(document.querySelector("a.language"));
-  mountPlaygroundsNearby();
+  mountWidgetsNearby();
   const form = document.querySelector("article form[role=search]");
   if (form) search(form);
 });

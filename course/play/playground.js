@@ -47,9 +47,10 @@ export function format(state) {
   return new URLSearchParams(entries).toString();
 }
 
-/** Read what `format` wrote; whatever cannot be read is the default. */
+/** Read what `format` wrote: what cannot be read is the default; undefined if there is none of it. */
 export function parse(text) {
-  return valid(Object.fromEntries(new URLSearchParams(String(text).replace(/^#/, ""))));
+  const entries = [...new URLSearchParams(String(text).replace(/^#/, ""))];
+  return entries.some(([key]) => Object.hasOwn(DEFAULTS, key)) ? valid(Object.fromEntries(entries)) : undefined;
 }
 
 // ---------------------------------------------------------------- The mathematics
@@ -232,11 +233,17 @@ export const WORDS = {
     setUp: "Set up",
     reached: "reached",
     open: "not yet reached",
+    step: "Step",
+    play: "Play",
+    pause: "Pause",
+    at: (t, n) => `update ${t} of ${n}`,
+    more: "More: κ, loss, rates, goals",
+    less: "Less",
     reset: "Reset",
     copy: "Copy link",
     copied: "Link copied.",
     copyByHand: "Please copy the link from the address bar.",
-    formula: ", with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:",
+    formula: (kappa) => `, κ = ${kappa}, with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:`,
     pathsText: (n, m, d) => `Contours of f. After ${n} updates momentum is at ${m}, gradient descent at ${d}.`,
     lossesText: (n, m, d) => `After ${n} updates the loss of momentum is ${m}, that of gradient descent ${d}.`,
     mapText: (r, e) => `Here the rate is ${r}; at this γ it diverges from η = ${e}.`,
@@ -288,11 +295,17 @@ export const WORDS = {
     setUp: "设置",
     reached: "已达到",
     open: "尚未达到",
+    step: "走一步",
+    play: "播放",
+    pause: "暂停",
+    at: (t, n) => `第 ${t} 次更新，共 ${n} 次`,
+    more: "更多：κ、损失、收敛率、目标",
+    less: "收起",
     reset: "重置",
     copy: "复制链接",
     copied: "链接已复制。",
     copyByHand: "请从地址栏复制链接。",
-    formula: "，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：",
+    formula: (kappa) => `，κ = ${kappa}，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：`,
     pathsText: (n, m, d) => `f 的等高线。${n} 次更新之后，动量法在 ${m}，梯度下降在 ${d}。`,
     lossesText: (n, m, d) => `${n} 次更新之后，动量法的损失是 ${m}，梯度下降的损失是 ${d}。`,
     mapText: (r, e) => `这里的收敛率是 ${r}；γ 不变时，从 η = ${e} 起发散。`,
@@ -536,6 +549,10 @@ svg { width: 30px; height: 10px; margin-inline-end: 5px; }
 .scale { display: grid; grid-template-columns: repeat(7, 1fr); margin: 0 8px 0 42px; font-size: 12px; }
 .scale span { border-top: 10px solid; text-align: right; }
 .scale b { font-weight: 400; position: relative; left: .9em; }
+.beside { margin-bottom: 14px; }
+.beside > figure { flex-basis: 300px; max-width: 560px; }
+.controls { display: grid; gap: 10px; }
+.buttons { display: grid; grid-template-columns: repeat(3, 1fr); gap: 8px; }
 button { width: 100%; }
 fieldset { border: 0; padding: 0; min-width: 0; }
 .choice { display: flex; flex-wrap: wrap; gap: 0 16px; align-items: center; }
@@ -543,6 +560,7 @@ fieldset { border: 0; padding: 0; min-width: 0; }
 .choice > * { width: auto; }
 .choice [inputmode] { width: 5em; }
 p { margin: 8px 0; }
+.controls p { margin: 0; }
 .note { color: var(--soft); }
 .note b { color: var(--text); font: 1.05em "Cambria Math", "STIX Two Math", serif; white-space: nowrap; }
 ol { padding: 0; }
@@ -560,14 +578,35 @@ const SQUARE = '<rect x="12" y="2" width="6" height="6" fill="var(--page)" strok
 const handle = (name, label) =>
   `<div class="handle" id="${name}" role="slider" tabindex="0" aria-label="${label}"></div>`;
 
+const sliders = (keys, words) => keys.map((key) => slider(key, words[key], NUMBERS[key])).join("");
+const button = (id, text, rest = "") => `<button type="button" id="${id}" ${rest}>${text}</button>`;
+
+// What has data-more is shown with “More”.
 const page = (words, address) => `
 <section class="playground" aria-label="${words.title}">
-  <div class="grid">
+  <div class="beside">
     <figure><figcaption>${words.paths}</figcaption>
       <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
       <ul><li>${swatch("momentum", "blue", DOT)}<span data-name></span></li>
         <li>${swatch("descent", "orange", SQUARE)}${words.descent}</li>
         <li data-other>${swatch("other", "green")}${words.other}</li></ul></figure>
+    <div class="controls">
+      ${sliders(["eta", "gamma"], words)}
+      <div class="buttons">${button("step", words.step)}${button("play", words.play)}${button("reset", words.reset)}</div>
+      <p id="at"></p>
+      <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
+      <p class="note">f(x) = ½(x₁²/κ + x₂²)<span id="where"></span> <b id="formula"></b></p>
+      ${button("more", words.more, 'aria-expanded="false"')}
+      <div data-more class="controls">${sliders(["kappa", "updates"], words)}
+        <fieldset><legend>${words.convention}</legend><div class="choice">
+          ${["inside", "outside"].map((name) =>
+            `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
+        <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
+          ${numberBox("decay", words.decayOn, LIMITS.decay)}
+          <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div></div>
+    </div>
+  </div>
+  <div class="grid" data-more>
     <figure><figcaption>${words.losses}</figcaption>
       <div class="plot"><canvas id="losses" role="img"></canvas></div>
       <ul><li>${swatch("total", "blue")}<span data-name></span>${words.total}</li>
@@ -580,31 +619,21 @@ const page = (words, address) => `
         `<span style="border-color: rgb(${rgb})"><b>${BOUNDS[i] ?? ""}</b></span>`).join("")}</div>
       <ul><li>${words.rateAxis}</li><li>${words.diverging}</li><li id="edgeText"></li></ul></figure>
   </div>
-  <div class="grid">
-    ${["eta", "gamma", "kappa", "updates"].map((key) => slider(key, words[key], NUMBERS[key])).join("")}
-    <fieldset><legend>${words.convention}</legend><div class="choice">
-      ${["inside", "outside"].map((name) =>
-        `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
-    <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
-      ${numberBox("decay", words.decayOn, LIMITS.decay)}
-      <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div>
-  </div>
-  <div class="grid" style="--least: 400px">
+  <div class="grid" data-more style="--least: 400px">
     <div><table>
       <thead><tr><td></td><th scope="col">${words.descent}</th><th scope="col" data-name></th></tr></thead>
       <tbody>${["predicted", "measured", "needed", "neededLoss"].map((row) =>
         `<tr><th scope="row">${words[row]}</th><td id="descent-${row}"></td><td id="momentum-${row}"></td></tr>`).join("")}</tbody></table>
-      <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
-      <p class="note" id="note"></p>
-      <p class="note">f(x) = ½(x₁²/κ + x₂²)${words.formula} <b id="formula"></b></p></div>
+      <p class="note" id="note"></p></div>
     <div><strong>${words.goals}</strong><ol>${GOALS.map((_, i) => `
       <li><span role="img"></span><span>${words[`goal${i + 1}`]}</span><button type="button" data-goal="${i}"
         aria-label="${words.setUp}: ${i + 1}">${words.setUp}</button></li>`).join("")}</ol>
-      <p class="choice"><button type="button" id="reset">${words.reset}</button>
-        <button type="button" id="copy" ${address ? "" : "hidden"}>${words.copy}</button>
+      <p class="choice">${button("copy", words.copy, address ? "" : "hidden")}
         <span id="said" role="status"></span></p></div>
   </div>
-</section>`;
+</section>`.replace(/ data-more/g, "$& hidden");
+
+const MORE = ["kappa", "convention", "nesterov", "decay", "updates"]; // shown with “More” only
 
 /**
  * Put a playground into an element of a page: `lang` is "zh" or "en", `state` what to begin with.
@@ -614,26 +643,47 @@ const page = (words, address) => `
  */
 export function mount(element, { lang = "en", state: first, address = false, changed = () => {} } = {}) {
   const words = WORDS[lang] ?? WORDS.en;
-  let frame = 0, timer = 0, paths;
+  // `shown` is how many updates are drawn; undefined: all; `playing`, when the first of them was.
+  let frame = 0, timer = 0, paths, shown, playing;
   const redraw = () => { frame ||= requestAnimationFrame(draw); };
   const view = attach(element, lang, OWN_STYLE, page(words, address), redraw);
   const { root, on } = view;
   const $ = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];
-  const fromAddress = () => parse(location.hash);
-  let state = address && location.hash ? fromAddress() : valid(first);
+  const given = address ? parse(location.hash) : undefined; // else the fragment is a heading's
+  let state = given ?? valid(first);
   const reached = new Set();
   const cache = {};
 
   function draw() {
     frame = 0;
-    paths = simulate(state);
-    showNumbers();
+    paths ??= simulate(state);
+    if (playing) {
+      const passed = (performance.now() - playing) / pace();
+      shown = passed < state.updates ? Math.floor(passed) : stop();
+      if (playing) redraw();
+    }
+    const upTo = shown ?? state.updates;
+    const part = Object.fromEntries(Object.entries(paths).map(([name, path]) =>
+      [name, path && { ...path, points: path.points.subarray(0, 2 * upTo + 2) }]));
+    showNumbers(part, upTo);
     if ($("#paths").clientWidth < 100) return; // hidden, or not laid out yet
     const colours = THEMES[$(".playground").dataset.theme];
-    place($("#start"), drawPaths($("#paths"), state, paths, colours));
-    drawLosses($("#losses"), state, paths, colours, words);
+    place($("#start"), drawPaths($("#paths"), state, part, colours));
+    if ($("[data-more]").hidden) return;
+    drawLosses($("#losses"), state, part, colours, words);
     place($("#point"), drawMap($("#map"), state, colours, cache));
+  }
+  const pace = () => Math.min(66, 6000 / state.updates); // milliseconds for an update that plays
+  /** End what plays; all updates are shown. */
+  function stop() {
+    playing = shown = undefined;
+  }
+  function unfold(open) {
+    for (const one of all("[data-more]")) one.hidden = !open;
+    $("#more").ariaExpanded = open;
+    write($("#more"), open ? words.less : words.more);
+    redraw();
   }
   const place = (one, [x, y]) => Object.assign(one.style, { left: `${x}px`, top: `${y}px` });
 
@@ -643,7 +693,7 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     return h > bound ? words.diverges(name, text, significant(h, 4), significant(bound, 4)) : words.converges(name);
   }
 
-  function showNumbers() {
+  function showNumbers(part, upTo) {
     const { eta, gamma, kappa, nesterov, decay, convention, updates } = state;
     const name = nesterov ? words.nesterovName : words.momentum;
     for (const one of all("[data-name]")) write(one, name);
@@ -662,9 +712,13 @@ export function mount(element, { lang = "en", state: first, address = false, cha
     const at = nesterov ? (convention === "inside" ? "x − γv" : "x − ηγv") : "x";
     write($("#formula"), convention === "inside" ? `v ← γv + ηg(${at}), x ← x − v` : `v ← γv + g(${at}), x ← x − ηv`);
     write($("#edgeText"), words.edge(boundText(1, nesterov)));
-    const ends = ["momentum", "descent"].map((method) => [...paths[method].points.slice(-2)]);
-    $("#paths").ariaLabel = words.pathsText(updates, ...ends.map(pointText));
-    $("#losses").ariaLabel = words.lossesText(updates, ...ends.map((end) => lossText(loss(state, ...end))));
+    write($("#where"), words.formula(kappa));
+    write($("#play"), playing ? words.pause : words.play);
+    $("#at").ariaLive = playing ? "off" : "polite"; // each step is said aloud
+    write($("#at"), words.at(upTo, updates));
+    const ends = ["momentum", "descent"].map((method) => [...part[method].points.slice(-2)]);
+    $("#paths").ariaLabel = words.pathsText(upTo, ...ends.map(pointText));
+    $("#losses").ariaLabel = words.lossesText(upTo, ...ends.map((end) => lossText(loss(state, ...end))));
     $("#map").ariaLabel = words.mapText(rateText(worstRate(eta, gamma, kappa, nesterov)), fixed(edge(gamma, nesterov)));
     GOALS.forEach((goal, i) => {
       if (goal.reached(state, paths)) reached.add(i);
@@ -691,6 +745,8 @@ export function mount(element, { lang = "en", state: first, address = false, cha
 
   function show(given) {
     state = valid(given);
+    paths = undefined;
+    stop();
     showControls();
     redraw();
   }
@@ -740,17 +796,33 @@ export function mount(element, { lang = "en", state: first, address = false, cha
   on($("#nesterov"), "change", (event) => change({ nesterov: event.target.checked }));
   on($("#decayOn"), "change", (event) => change({ decay: event.target.checked ? Math.ceil(state.updates / 6) : 0 }));
   for (const button of all("[data-goal]")) on(button, "click", () => change(GOALS[button.dataset.goal].setup));
+  on($("#more"), "click", () => unfold($("#more").ariaExpanded !== "true"));
+  on($("#step"), "click", () => {
+    playing = undefined;
+    shown = shown < state.updates ? shown + 1 : 1;
+    redraw();
+  });
+  on($("#play"), "click", () => {
+    if (playing) playing = undefined;
+    else if (matchMedia("(prefers-reduced-motion: reduce)").matches) stop();
+    else playing = performance.now() - (shown ?? 0) * pace();
+    redraw();
+  });
   on($("#reset"), "click", () => change(valid(address ? {} : first)));
   on($("#copy"), "click", () => {
     writeAddress();
     const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
     copied.then(() => words.copied, () => words.copyByHand).then((text) => write($("#said"), text));
   });
-  if (address) on(window, "hashchange", () => show(fromAddress()));
+  if (address) on(window, "hashchange", () => {
+    const other = parse(location.hash);
+    if (other) show(other);
+  });
 
   const resizer = new ResizeObserver(redraw);
   resizer.observe($("#paths"));
   show(state);
+  unfold(Boolean(given) && MORE.some((key) => given[key] !== DEFAULTS[key]));
 
   return {
     get state() { return { ...state }; },
@@ -764,27 +836,4 @@ export function mount(element, { lang = "en", state: first, address = false, cha
   };
 }
 
-// ---------------------------------------------------------------- In a notebook
-
-/** The front end of playground.py's widget: its `state` and this one's follow each other. */
-function render({ model, el }) {
-  const view = mount(el, {
-    lang: model.get("lang"),
-    state: model.get("state"),
-    changed(state) {
-      model.set("state", state);
-      model.save_changes();
-    },
-  });
-  const update = () => {
-    const state = model.get("state");
-    if (format(state) !== format(view.state)) view.set(state);
-  };
-  model.on("change:state", update);
-  return () => {
-    model.off("change:state", update);
-    view.destroy();
-  };
-}
-
-export default { render };
+export default frontEnd(mount);

@@ -21,6 +21,12 @@ const STYLE = `
 section { font: 15px/1.45 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif;
   color: var(--text); background: var(--page); padding: 12px; }
 figcaption { font-weight: 600; }
+/* A plot and, beside or below it, what moves it: there the plot stays in sight. */
+.beside { display: flex; flex-wrap: wrap; align-items: flex-start; gap: 12px 20px; }
+.beside > * { flex: 1 1 280px; min-width: 0; }
+@media (min-height: 600px) {
+  .beside > figure { position: sticky; top: var(--sticky-top, 0); z-index: 1; background: var(--page); padding-bottom: 4px; }
+}
 .pair { display: grid; grid-template-columns: minmax(0, 1fr) 6.2em; gap: 10px; }
 .pair input { width: 100%; }
 input, button { font: inherit; color: inherit; accent-color: var(--accent); min-height: 28px; }
@@ -179,3 +185,32 @@ function connectNumbers({ root, on }, numbers, current, change) {
   };
 }
 
+// ---------------------------------------------------------------- In a notebook
+
+/**
+ * The front end of a widget of Python's: its `state` and that of the view follow each other.
+ *
+ * `mount(element, {lang, experiment, state, changed})` makes the view, `{state, set, destroy}`.
+ */
+const frontEnd = (mount) => ({
+  render({ model, el }) {
+    const view = mount(el, {
+      lang: model.get("lang"),
+      experiment: model.get("experiment"),
+      state: model.get("state"),
+      changed(state) {
+        model.set("state", state);
+        model.save_changes();
+      },
+    });
+    const update = () => {
+      const state = model.get("state"), shown = view.state;
+      if (Object.keys(shown).some((key) => state[key] !== shown[key])) view.set(state);
+    };
+    model.on("change:state", update);
+    return () => {
+      model.off("change:state", update);
+      view.destroy();
+    };
+  },
+});

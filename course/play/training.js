@@ -1,8 +1,7 @@
-// The chapter's experiment with sliders: Python trains anew while they move, this draws the losses.
+// The chapter's experiment with sliders: it is trained anew whenever one moves.
 //
-// The front end of training.py's `Training`, an anywidget, with shared.js before it. `state` is what the
-// sliders say; `answer` comes from Python: a state, with the losses and the weights it gives.
-// ipywidgets sends a change only when the kernel is done with the one before, and then the newest.
+// With shared.js before it, one module without dependencies: an anywidget in a notebook (the default
+// export, see training.py), and on any page `mount(element, {lang, experiment, state})`.
 
 export const WORDS = {
   en: {
@@ -22,7 +21,6 @@ export const WORDS = {
     smallest: (f) => `smallest possible loss: ${f}`,
     learned: (w, b) => `Learned: w = (${w}), b\u00a0=\u00a0${b}`,
     diverged: "Diverges: the final loss is not below the first one.",
-    failed: (error) => `Training failed: ${error}`,
     decay: "From the third epoch on, η is multiplied by 0.1 at the start of each.",
     keep: "Keep this curve",
     clear: "Clear the kept curves",
@@ -45,7 +43,6 @@ export const WORDS = {
     smallest: (f) => `可能的最小损失：${f}`,
     learned: (w, b) => `学到的参数：w = (${w})，b\u00a0=\u00a0${b}`,
     diverged: "发散：最后的损失没有降到最初的损失以下。",
-    failed: (error) => `训练出错：${error}`,
     decay: "从第 3 个迭代周期起，每个迭代周期开始时把 η 乘以 0.1。",
     keep: "保留这条曲线",
     clear: "清除保留的曲线",
@@ -53,11 +50,76 @@ export const WORDS = {
   },
 };
 
-const TARGET = 1e-4; // the loss that the table counts the updates to
 const signed = (text) => text.replace("-", "−");
-const lossText = (f) => (Number.isFinite(f) ? signed(f.toExponential(2)) : "∞");
+// What float32, NDArray's default, cannot hold is infinite there.
+const lossText = (f) => (Number.isFinite(Math.fround(f)) ? signed(f.toExponential(2)) : "∞");
 const weightText = (w) => (Math.abs(w) < 1e4 ? signed(w.toFixed(3)) : lossText(w));
 const same = (a, b) => ["lr", "mom", "batch_size"].every((key) => a[key] === b[key]);
+
+// ---------------------------------------------------------------- The training
+
+/** Read the arrays of an experiment: bytes from a kernel, base64 on a page. */
+export function unpacked(experiment) {
+  const kinds = { A: Float64Array, y: Float64Array, order: Int32Array, initial: Float64Array, H: Float64Array, best: Float64Array };
+  const arrays = Object.entries(kinds).map(([name, Kind]) => {
+    const given = experiment[name];
+    const bytes = typeof given === "string" ? Uint8Array.from(atob(given), (one) => one.charCodeAt(0)) : given;
+    return [name, new Kind(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength))];
+  });
+  return { ...experiment, ...Object.fromEntries(arrays) };
+}
+
+/**
+ * Train linear regression in float64, with the examples in the order that Python drew.
+ *
+ * A has a row for each example, its features and a 1, so that the bias is the last weight. Gives the
+ * losses over all examples before the first and after every update, and the last weights.
+ */
+export function train({ A, y, order, initial, H, best, smallest, examples, epochs }, { lr, mom, batch_size }) {
+  const size = initial.length, weights = initial.slice();
+  const velocity = new Float64Array(size), gradient = new Float64Array(size);
+  // Least squares: the loss follows from how far the weights are from the best ones.
+  const loss = () => {
+    let sum = 0;
+    for (let i = 0; i < size; i++) {
+      for (let j = 0; j < size; j++) sum += (weights[i] - best[i]) * H[i * size + j] * (weights[j] - best[j]);
+    }
+    return sum / 2 + smallest;
+  };
+  const losses = new Float64Array(1 + epochs * Math.ceil(examples / batch_size));
+  losses[0] = loss();
+  let updates = 0;
+  for (let epoch = 1; epoch <= epochs; epoch++) {
+    const rate = lr * 0.1 ** Math.max(0, epoch - 2);
+    for (let first = 0; first < examples; first += batch_size) {
+      const end = Math.min(first + batch_size, examples); // the last minibatch may be short
+      gradient.fill(0);
+      for (let i = first; i < end; i++) {
+        const row = order[(epoch - 1) * examples + i], at = row * size;
+        let error = -y[row];
+        for (let j = 0; j < size; j++) error += A[at + j] * weights[j];
+        for (let j = 0; j < size; j++) gradient[j] += error * A[at + j];
+      }
+      for (let j = 0; j < size; j++) {
+        velocity[j] = mom * velocity[j] + (rate / (end - first)) * gradient[j];
+        weights[j] -= velocity[j];
+      }
+      losses[++updates] = loss();
+    }
+  }
+  return { losses, weights };
+}
+
+const TARGET = 1e-4; // the loss that the table counts the updates to
+
+/** Tell how a training ended, as a row of the table does. */
+function ending({ losses }, words) {
+  const last = losses.length - 1;
+  if (!(losses[last] < losses[0])) return words.diverges;
+  let needed = losses.length;
+  while (needed && losses[needed - 1] < TARGET) needed--;
+  return needed > last ? words.notWithin(last) : String(needed);
+}
 
 // ---------------------------------------------------------------- The view
 
@@ -66,14 +128,15 @@ const CURVES = ["blue", "orange", "green", "purple"];
 const DASHES = ["", "8 4", "2 3", "9 3 2 3"];
 const OWN_STYLE = `
 .training { display: grid; gap: 12px; max-width: 900px; }
-.plot { display: block; width: 100%; height: clamp(200px, 42vw, 300px); overflow: hidden; }
+.plot { display: block; width: 100%; height: clamp(200px, 42vw, 260px); overflow: hidden; }
 .plot text { font-size: 12px; fill: var(--text); }
 .plot path { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .axes path { stroke: var(--line); stroke-width: 1; }
 .axes .faint { stroke: var(--faint); }
 .axes .smallest, .key .smallest { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 1.5 3; }
 .key { width: 30px; height: 10px; flex: none; fill: none; stroke-width: 2; }
-.sliders { display: grid; gap: 8px 20px; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); }
+.beside > figure { flex-basis: 420px; }
+.sliders { display: grid; gap: 8px; }
 .buttons { display: flex; flex-wrap: wrap; gap: 8px; }
 .name { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .3em; }
 .name span { white-space: nowrap; }
@@ -85,45 +148,33 @@ const key = (i) => `<svg class="key" viewBox="0 0 30 10" aria-hidden="true"><pat
 
 const page = (words, { smallest, epochs }, numbers) => `
 <section class="training" aria-label="${words.title}">
-  <figure><figcaption>${words.caption}</figcaption>
+  <div class="beside"><figure><figcaption>${words.caption}</figcaption>
     <svg class="plot" role="img"><clipPath id="box"><rect/></clipPath><g class="axes"></g><g id="curves" clip-path="url(#box)"></g></svg>
     <span class="name"><svg class="key" viewBox="0 0 30 10" aria-hidden="true"><path class="smallest"
       d="M0 5H30"/></svg>${words.smallest(lossText(smallest))}</span></figure>
-  <div class="sliders">${Object.keys(numbers).map((key) => slider(key, words[key], numbers[key])).join("")}</div>
-  <div class="buttons"><button type="button" id="keep">${words.keep}</button><button type="button" id="clear">${words.clear}</button></div>
+  <div class="sliders">${Object.keys(numbers).map((key) => slider(key, words[key], numbers[key])).join("")}
+    <div class="buttons"><button type="button" id="keep">${words.keep}</button><button type="button" id="clear">${words.clear}</button></div></div></div>
   <table><thead><tr>${["curve", "final", "needed"].map((one) => `<th scope="col">${words[one]}</th>`).join("")}</tr></thead><tbody></tbody></table>
   <p id="learned"></p>
   ${epochs > 2 ? `<p>${words.decay}</p>` : ""}
   <p role="status"></p>
 </section>`;
 
-/** Read an answer's numbers, which travel as float32. */
-function numbersOf(answer) {
-  const floats = ({ buffer, byteOffset, byteLength }) =>
-    new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
-  return { ...answer, losses: floats(answer.losses), weights: floats(answer.weights) };
-}
-
-/** Tell how a training ended, as a row of the table does. */
-function ending({ losses }, words) {
-  const last = losses.length - 1;
-  if (!(losses[last] < losses[0])) return words.diverges;
-  let needed = losses.length;
-  while (needed && losses[needed - 1] < TARGET) needed--;
-  return needed > last ? words.notWithin(last) : String(needed);
-}
-
-function render({ model, el }) {
-  const words = WORDS[model.get("lang")], experiment = model.get("experiment");
-  const { limits, examples, epochs, smallest, decades: [low, high] } = experiment;
+/**
+ * Put the sliders and the plot into an element of a page: `lang` is "zh" or "en", `experiment` what
+ * stays (see training.py), `state` what to begin with; `changed` is called with later ones.
+ */
+export function mount(element, { lang, experiment, state, changed = () => {} }) {
+  const words = WORDS[lang], { limits, examples, epochs, smallest, decades: [low, high] } = experiment;
+  const arrays = unpacked(experiment);
   const numbers = {
     lr: { limits: limits.lr, log: true },
     mom: { limits: limits.mom },
     batch_size: { limits: limits.batch_size, whole: true, log: true },
   };
-  const view = attach(el, model.get("lang"), OWN_STYLE, page(words, experiment, numbers));
+  const view = attach(element, lang, OWN_STYLE, page(words, experiment, numbers));
   const { root, on } = view, $ = (selector) => root.querySelector(selector);
-  let state = model.get("state"), kept = [], current;
+  let kept = [], current, frame = 0;
 
   // The plot: its size in pixels, and what depends on it.
   let width = 0, height = 0;
@@ -187,21 +238,25 @@ function render({ model, el }) {
     $(".plot").ariaLabel = words.plot(lossText(losses[0]), lossText(losses.at(-1)));
   }
 
-  function answered() {
-    const answer = model.get("answer");
-    if (answer.error) return write($("[role=status]"), words.failed(answer.error));
-    current = numbersOf(answer);
-    return drawCurrent();
+  /** Train with the present state, now, and draw it. */
+  function update() {
+    cancelAnimationFrame(frame);
+    frame = 0;
+    current = { ...state, ...train(arrays, state) };
+    drawCurrent();
   }
-
-  function change(changed) {
-    state = changed;
+  function show(given) {
+    state = given;
     showControls();
-    model.set("state", state);
-    model.save_changes();
+    frame ||= requestAnimationFrame(update);
+  }
+  function change(given) {
+    show(given);
+    changed({ ...state });
   }
   const showControls = connectNumbers(view, numbers, () => state, change);
   on($("#keep"), "click", () => {
+    if (frame) update();
     if (kept.some((one) => same(one, current))) return;
     if (kept.length === DASHES.length - 1) kept.shift(); // the oldest gives its style to the new one
     const style = DASHES.findIndex((_, i) => i && !kept.some((one) => one.style === i));
@@ -221,23 +276,19 @@ function render({ model, el }) {
   });
   resizer.observe($(".plot"));
 
-  const followed = () => {
-    if (same(state, model.get("state"))) return;
-    state = model.get("state");
-    showControls();
-  };
-  model.on("change:state", followed);
-  model.on("change:answer", answered);
   showControls();
-  current = numbersOf(model.get("answer"));
+  current = { ...state, ...train(arrays, state) };
   drawKept();
 
-  return () => {
-    model.off("change:state", followed);
-    model.off("change:answer", answered);
-    resizer.disconnect();
-    view.leave();
+  return {
+    get state() { return { ...state }; },
+    set: show,
+    destroy() {
+      cancelAnimationFrame(frame);
+      resizer.disconnect();
+      view.leave();
+    },
   };
 }
 
-export default { render };
+export default frontEnd(mount);

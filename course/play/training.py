@@ -1,4 +1,4 @@
-"""The chapter's experiment with sliders: it is trained anew whenever one moves."""
+"""The chapter's experiment with sliders; training.js trains anew whenever one moves."""
 
 import numpy as np
 import traitlets
@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from mxnet import nd
 
 import utils
-from course.chapters import quadratic_losses, train_least_squares, with_ones
+from course.chapters import Products, quadratic_losses, train_least_squares, with_ones
 from course.language import language
 from course.play.widget import Pictured, check_keys, check_number, module, plain, png, written
 
@@ -17,8 +17,8 @@ def training(X, y, init_params, lr=0.2, mom=0.9, batch_size=10, num_epochs=3):
     """Train the chapter's linear regression anew whenever a slider moves, and show the losses.
 
     It is what the chapter's `optimize` does: every training starts with `init_params()`, and from
-    the third epoch on each begins by multiplying the learning rate by 0.1. Where there is no
-    kernel, a picture is shown instead.
+    the third epoch on each begins by multiplying the learning rate by 0.1. `init_params` is called
+    once: the widget itself trains, from the same start and with the examples in the same order.
 
     Parameters
     ----------
@@ -65,28 +65,29 @@ class Training(Pictured):
 
     _esm = module("training")
     experiment = traitlets.Dict().tag(sync=True)  # what stays, whatever the sliders say
-    # A state, with the losses and the weights it gives, and the error if a later training failed.
-    answer = traitlets.Dict().tag(sync=True)
 
     def __init__(self, X, y, init_params, num_epochs, **traits):
         # float64 costs no time here, and what diverges overflows later.
-        self._X, self._y = X.astype("float64"), y.astype("float64")
-        self._init_params = init_params
-        w, b = initial(init_params, X.shape[1])
-        first = quadratic_losses(self._X, self._y, nd.concat(w.reshape((-1,)), b, dim=0)).asscalar()
+        self._data, self._init_params = (X.astype("float64"), y.astype("float64")), init_params
+        initial = np.concatenate([one.asnumpy().ravel() for one in start(init_params, X.shape[1])])
+        order = shuffled(len(X), num_epochs)  # while MXNet's generator is where init_params left it
+        A, labels = with_ones(self._data[0]).asnumpy(), self._data[1].asnumpy().ravel()
+        first = ((A @ initial - labels) ** 2).mean() / 2
         if not np.isfinite(first):
             raise ValueError(f"X, y and init_params must give a finite loss, got {first}")
-        A, labels = with_ones(self._X).asnumpy(), self._y.asnumpy().ravel()
         best = np.linalg.lstsq(A, labels, rcond=None)[0]
         smallest = ((A @ best - labels) ** 2).mean() / 2
         lowest = max(smallest, 1e-7 * first, 1e-30)  # of the losses that are shown
         highest = max(2 * first, 10 * lowest)
+        arrays = {"A": A, "y": labels, "order": order, "initial": initial}
+        arrays |= {"H": A.T @ A / len(A), "best": best}
         experiment = {
             "examples": len(X),
             "epochs": num_epochs,
             "limits": {"lr": LR_LIMITS, "mom": MOM_LIMITS, "batch_size": (1, len(X))},
             "smallest": float(smallest),
             "decades": [int(np.floor(np.log10(lowest))), int(np.ceil(np.log10(highest)))],
+            **{name: array.tobytes() for name, array in arrays.items()},
         }
         super().__init__(experiment=experiment, **traits)
 
@@ -98,22 +99,13 @@ class Training(Pictured):
             check_number(key, value, *limits[key], whole=key == "batch_size")
         return {**state, "batch_size": int(state["batch_size"])}
 
-    @traitlets.observe("state")
-    def _train(self, change):
-        try:
-            losses, weights = retrained(
-                self._X,
-                self._y,
-                self._init_params,
-                num_epochs=self.experiment["epochs"],
-                **self.state,
-            )
-        except Exception as error:  # init_params is the learner's, and so is what it refers to
-            if not self.answer:
-                raise
-            self.answer = {**self.answer, "error": f"{type(error).__name__}: {error}"}
-            return
-        self.answer = {**self.state, "losses": losses.tobytes(), "weights": weights.tobytes()}
+    def trained(self):
+        """Train in MXNet with the present state.
+
+        Gives the losses before the first and after every update, and the last weights, bias last.
+        """
+        epochs = self.experiment["epochs"]
+        return retrained(*self._data, self._init_params, num_epochs=epochs, **self.state)
 
     def __repr__(self):
         """Give the call that shows this state."""
@@ -122,8 +114,8 @@ class Training(Pictured):
 
     def picture(self):
         """Draw the losses, as a PNG."""
-        losses = np.frombuffer(self.answer["losses"], "float32")
-        epochs = sampled(len(losses), self.answer["batch_size"], self.experiment["examples"])
+        losses, _ = self.trained()
+        epochs = sampled(len(losses), self.state["batch_size"], self.experiment["examples"])
         low, high = self.experiment["decades"]
         smallest = self.experiment["smallest"]
         figure = Figure(figsize=(5.6, 3.2), layout="constrained")
@@ -136,15 +128,15 @@ class Training(Pictured):
         dotted = {"color": "0.2", "linestyle": ":"}
         axes.axhline(smallest, **dotted, label=f"smallest possible loss {smallest:.2e}")
         axes.set_title(
-            rf"$\eta = {self.answer['lr']:g}$, $\gamma = {self.answer['mom']:g}$, "
-            f"batch size {self.answer['batch_size']}: final loss {losses[-1]:.2e}",
+            rf"$\eta = {self.state['lr']:g}$, $\gamma = {self.state['mom']:g}$, "
+            f"batch size {self.state['batch_size']}: final loss {losses[-1]:.2e}",
             fontsize="medium",
         )
         axes.legend(fontsize="small", loc="upper right")
         return png(figure)
 
 
-def initial(init_params, num_features):
+def start(init_params, num_features):
     """Give the w and b that `init_params` makes, in float64."""
     given = init_params()
     shapes = (num_features, 1), (1,)
@@ -160,33 +152,22 @@ def initial(init_params, num_features):
     return [w.astype("float64"), b.astype("float64")]
 
 
+def shuffled(num_examples, num_epochs):
+    """Give the order of the examples in each epoch, as `utils.data_iter` makes it."""
+    rows = nd.arange(num_examples, dtype="int32")
+    epochs = (utils.data_iter(num_examples, num_examples, rows, rows) for _ in range(num_epochs))
+    return np.concatenate([order.asnumpy() for epoch in epochs for order, _ in epoch])
+
+
 def retrained(X, y, init_params, lr, mom, batch_size, num_epochs):
     """Train as the chapter's `optimize` does, in the precision of X and y, which is float64.
 
-    Gives the losses before the first and after every update, and the last weights, bias last, both
-    as float32.
+    Gives the losses before the first and after every update, and the last weights, bias last.
     """
-    params = initial(init_params, X.shape[1])
+    params = start(init_params, X.shape[1])
     lrs = [lr * 0.1 ** max(0, epoch - 2) for epoch in range(1, num_epochs + 1)]
-    weights = train_least_squares(all_products, params, X, y, batch_size, lrs, mom)
-    losses = quadratic_losses(X, y, weights)
-    return losses.astype("float32").asnumpy(), weights[-1].astype("float32").asnumpy()
-
-
-def all_products(matrices, vector):
-    """Multiply a vector by one matrix after the other; give every result, and the last.
-
-    As `Products` of `momentum-fast` does, but since products are associative, not one after the
-    other: after k rounds, each matrix is the product of the 2ᵏ that end with it (of all, where it
-    has fewer before it). n matrices take log₂ n rounds, each a single call of MXNet for all n.
-    """
-    shift = 1
-    while shift < len(matrices):
-        longer = nd.batch_dot(matrices[shift:], matrices[:-shift])
-        matrices = nd.concat(matrices[:shift], longer, dim=0)
-        shift *= 2
-    results = nd.dot(matrices, vector)
-    return results, results[-1]
+    weights = train_least_squares(Products(), params, X, y, batch_size, lrs, mom)
+    return quadratic_losses(X, y, weights).asnumpy(), weights[-1].asnumpy()
 
 
 def sampled(count, batch_size, examples):
