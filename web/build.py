@@ -28,6 +28,7 @@ sys.path.insert(0, str(ROOT))
 
 from course.play.widget import module  # noqa: E402
 from tools.sources import without_magics  # noqa: E402
+from web import search  # noqa: E402
 
 LANGUAGES = ("zh", "en")
 REFERENCES = {
@@ -180,14 +181,6 @@ def prune(pages):
             path.unlink()
 
 
-def index(pages):
-    """Make the search index of the pages in a language."""
-    command = [sys.executable, "-m", "pagefind", "--silent", "--site", pages, "--keep-index-url"]
-    command += ["--root-selector", "article.bd-article"]
-    command += ["--exclude-selectors", ".headerlink, .math"]
-    subprocess.run(command, check=True)
-
-
 def build(site, base_path=""):
     """Build the whole site in the folder `site`, anew.
 
@@ -210,8 +203,8 @@ def build(site, base_path=""):
     texts = scripts()
     for language in LANGUAGES:
         prune(site / language)
-        index(site / language)
-        for name, text in texts.items():
+        own = {"search-index": search.script(site / language)}
+        for name, text in (texts | own).items():
             (site / language / f"_static/{name}.js").write_text(text)
     start = string.Template((WEB / "start.html").read_text())
     (site / "index.html").write_text(start.substitute(START))

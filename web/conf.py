@@ -11,8 +11,8 @@ from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from tools.sources import order  # noqa: E402
-from web import build  # noqa: E402
+from tools.sources import order, read_all  # noqa: E402
+from web import build, home  # noqa: E402
 
 LANGUAGES = {
     "zh": {"code": "zh-CN", "name": "中文", "folder": "zh"},
@@ -26,9 +26,9 @@ WORDS = {
         "search": "搜索…",
         "try": "**动手试试**（[实验台](playground.md)另有一页）：",
         "licence": "代码：{mit} 许可；文字和图：{cc} 许可。",
-        "more": "另有[实验台](playground.md)、[参考文献](references.md)和"
-        "给教师的[教案](class.md)。\n\n"
-        "这是网页版，运行结果已经在页面上。要自己运行，请下载整个课程：笔记本会用到旁边的文件。",
+        "also": "其他",
+        "script": "要动手，请打开 JavaScript。",
+        "report": "报告本页的问题",
     },
     "en": {
         "title": "Momentum Lab",
@@ -36,12 +36,18 @@ WORDS = {
         "search": "Search…",
         "try": "**Try it** (the [playground](playground.md) also has a page of its own):",
         "licence": "Code: {mit}. Text and figures: {cc}.",
-        "more": "See also the [playground](playground.md), the [references](references.md) and, "
-        "[for instructors](class.md), a teaching plan.\n\n"
-        "This is the web edition, with the results in place. To run a notebook yourself, get the "
-        "whole course, as a notebook needs the files around it.",
+        "also": "More",
+        "script": "To try it, turn on JavaScript.",
+        "report": "Report a problem with this page",
     },
 }[FOLDER]
+
+
+# What the theme's own translation leaves in English
+THEME = {
+    "Main": "各页",
+    "Color mode": "颜色模式",
+}
 
 
 def best(kappa):
@@ -69,6 +75,8 @@ html_favicon = "icon.svg"
 html_context = {"default_mode": "auto"}
 html_static_path = ["site.css", "site.js"]
 html_css_files = ["site.css"]
+html_static_path += ["search.js", "reading.js", "home.js", "reading.css", "home.css"]
+html_css_files += ["reading.css", "home.css"]
 html_use_index = False
 html_show_sphinx = False
 pygments_style = "tango"
@@ -105,12 +113,14 @@ mathjax_path = "../../mathjax/tex-svg-full.js"
 mathjax3_config = {"options": {"enableMenu": False}}
 
 
+sources = read_all()
 sections = {}  # of each notebook, the names of the cells that begin with a heading
 
 
 def widget(kind, given):
     """Give the text of a cell that site.js makes a playground or a training with sliders."""
-    return f"```{{raw}} html\n<div data-{kind}='{json.dumps(given)}'></div>\n```"
+    script = f"<noscript>{WORDS['script']}</noscript>"
+    return home.html(f"<div data-{kind}='{json.dumps(given)}'>{script}</div>")
 
 
 def widgets(docname, cell):
@@ -146,6 +156,15 @@ def from_github(page):
     return page
 
 
+def contents():
+    """Give the site's table of contents: the chapters with their numbers, then what is none."""
+    chapters = [name for name in sources if home.length(sources[name], FOLDER)]
+    others = [name for name in list(sources)[1:] if name not in chapters]
+    others += ["playground", "references", "class", "class-setup"]
+    lists = [[":numbered: 1", *chapters], [f":caption: {WORDS['also']}", *others]]
+    return "\n\n".join("\n".join(["```{toctree}", ":hidden:", *one, "```"]) for one in lists)
+
+
 def adapt(app, docname, source):
     """Make a page of a notebook: its bytes, unchanged, are what the reader downloads."""
     if docname.startswith("class"):
@@ -153,22 +172,22 @@ def adapt(app, docname, source):
     if app.env.doc2path(docname).suffix != ".ipynb":
         return
     notebook = nbformat.reads(source[0], as_version=4)
+    if docname == app.config.root_doc:
+        notebook.cells = home.cells(notebook, sources, FOLDER, repository)
+        notebook.cells.append(nbformat.v4.new_markdown_cell(contents(), id="toctree"))
     cells, sections[docname] = [], []
     for cell in notebook.cells:
         if cell.id in ("first", "last"):  # the navigation; the theme has its own
             continue
         if cell.cell_type == "markdown" and cell.source.startswith("#"):
             sections[docname].append(cell.id)
+            if cell.id == "title" and (length := home.length(sources[docname], FOLDER)):
+                cell.source = cell.source.replace("\n", f"\n\n{home.inside('length', length)}\n", 1)
         elif "alt" in cell.metadata:
             cell.metadata.mystnb = {"image": {"alt": cell.metadata.alt}}
         cell.source = cell.source.replace(f"../../web/pages/{FOLDER}/", "")
         cells.append(cell)
         cells += map(nbformat.v4.new_markdown_cell, widgets(docname, cell))
-    if docname == app.config.root_doc:
-        pages = [name for name in order() if name != docname]
-        pages += ["playground", "references", "class", "class-setup"]
-        toctree = "\n".join(["```{toctree}", ":hidden:", *pages, "```"])
-        cells.append(nbformat.v4.new_markdown_cell(f"{WORDS['more']}\n\n{toctree}"))
     notebook.cells = cells
     source[0] = nbformat.writes(notebook)
 
@@ -180,6 +199,42 @@ def name_sections(app, doctree):
     ):
         section["ids"] = [name]
         section[0]["ids"] = [f"{name}-heading"]  # the search leads to headings that have an id
+
+
+# Marks that no line begins with, and marks that none ends with
+CLOSING, OPENING = "，。、；：！？）》”’％,.;:!?)", "（《“‘("
+
+
+def join_marks(app, doctree):
+    """Keep each formula on the line of the marks around it."""
+    for formula in list(doctree.findall(nodes.math)):
+        around = formula.parent
+        place = around.index(formula)
+        joined = [formula]
+        for near, pattern in (
+            (place + 1, f"([{re.escape(CLOSING)}]+)(.*)"),
+            (place - 1, f"(.*?)([{re.escape(OPENING)}]+)"),
+        ):
+            text = around[near] if 0 <= near < len(around) else None
+            found = isinstance(text, nodes.Text) and re.fullmatch(pattern, text, re.DOTALL)
+            if not found:
+                continue
+            before, after = map(nodes.Text, found.groups())
+            if near > place:
+                joined, around[near] = [*joined, before], after
+            else:
+                joined, around[near] = [after, *joined], before
+        if len(joined) > 1:
+            around[place] = nodes.inline("", "", *joined, classes=["joined"])
+
+
+def translated(app):
+    """Translate what the theme says in English only."""
+    environment = app.builder.templates.environment
+    gettext, ngettext = (environment.globals[name] for name in ("gettext", "ngettext"))
+    environment.install_gettext_callables(
+        lambda text: THEME.get(text) or gettext(text), ngettext, newstyle=True
+    )
 
 
 def add_languages(app, pagename, templatename, context, doctree):
@@ -196,6 +251,9 @@ def without_search(app):
 def setup(app):
     """Connect the above."""
     app.connect("builder-inited", without_search)
+    if FOLDER == "zh":
+        app.connect("builder-inited", translated, priority=900)
     app.connect("source-read", adapt)
     app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
+    app.connect("doctree-read", join_marks)
     app.connect("html-page-context", add_languages)

@@ -33,6 +33,7 @@ async function mountPlayground(element) {
     lang: language,
     state: JSON.parse(element.dataset.playground),
     address: "address" in element.dataset,
+    small: "small" in element.dataset,
   });
 }
 
@@ -66,44 +67,32 @@ function mountWidgetsNearby() {
   document.querySelectorAll("[data-playground], [data-training]").forEach((element) => nearby.observe(element));
 }
 
-// Pagefind also finds pages with the parts of a phrase: good for English words, but the characters
-// of a Chinese word mean something else. Pages with the phrase itself are told apart here; Pagefind
-// puts spaces between Chinese words.
-const bare = (text) => text.toLowerCase().replace(/<[^>]*>|\s/g, "");
-
-function result({ meta, sub_results }, query) {
-  const has = ({ excerpt }) => bare(excerpt).includes(bare(query));
-  const [best] = sub_results.toSorted(
-    (a, b) => has(b) - has(a) || b.locations.length - a.locations.length,
-  );
-  const link = Object.assign(document.createElement("a"), { href: best.url });
-  link.textContent = best.title === meta.title ? meta.title : `${meta.title}: ${best.title}`;
-  const text = document.createElement("p"); // whose marks are Pagefind's, which escapes the rest
-  text.innerHTML = best.excerpt.replace(/(?<=\p{Script=Han}) (?=\p{Script=Han})/gu, "");
-  const item = document.createElement("li");
-  item.append(link, text);
-  return item;
-}
+// The search's text is loaded when one is about to search: on its page, or in the dialog of each.
+let searchScripts;
+const loadSearch = () =>
+  (searchScripts ??= Promise.all(["search-index", "search"].map((name) => loadScript(`${content}_static/${name}.js`))));
 
 async function search(form) {
-  const query = new URLSearchParams(location.search).get("q")?.trim();
-  if (!query) return;
-  form.elements.q.value = query;
+  form.elements.q.value = new URLSearchParams(location.search).get("q") ?? "";
+  await loadSearch();
   const [status, list] = ["status", "results"].map((id) => document.getElementById(id));
-  if (location.protocol === "file:") {
-    status.textContent = status.dataset.file;
-    return;
-  }
-  const pagefind = await import(new URL(`${content}pagefind/pagefind.js`, location));
-  const { results } = await pagefind.search(query);
-  const found = await Promise.all(results.map((one) => one.data()));
-  const exact = found.filter((page) => bare(page.content).includes(bare(query)));
-  const others = language === "zh" && exact.length ? [] : found.filter((page) => !exact.includes(page));
-  const pages = [...exact, ...others];
-  list.append(...pages.map((page) => result(page, query)));
-  status.textContent = (pages.length ? status.dataset.found : status.dataset.none)
-    .replace("{n}", pages.length)
-    .replace("{q}", query);
+  momentumSearch.connect(form, status, list, (query) => {
+    const search = query && `?${new URLSearchParams({ q: query })}`;
+    history.replaceState(history.state, "", location.pathname + search + location.hash);
+  });
+}
+
+function searchInDialog(dialog) {
+  const form = dialog.querySelector("form");
+  form.addEventListener("focusin", async () => {
+    const [status, list] = [document.createElement("p"), document.createElement("ol")];
+    status.setAttribute("role", "status");
+    list.className = "found";
+    dialog.append(status, list);
+    await loadSearch();
+    momentumSearch.connect(form, status, list);
+    list.addEventListener("click", ({ target }) => target.closest("a") && dialog.close());
+  }, { once: true });
 }
 
 // What scrolls inside itself can be scrolled with the keyboard.
@@ -119,6 +108,8 @@ document.addEventListener("DOMContentLoaded", () => {
   mountWidgetsNearby();
   const form = document.querySelector("article form[role=search]");
   if (form) search(form);
+  const dialog = document.querySelector("dialog#pst-search-dialog");
+  if (dialog) searchInDialog(dialog);
 });
 
 addEventListener("load", async () => {

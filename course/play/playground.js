@@ -3,7 +3,7 @@
 //   f(x) = ½(λ₁x₁² + λ₂x₂²) with λ₁ = 1/κ and λ₂ = 1, so that κ is the condition number.
 //
 // With shared.js before it, one module without dependencies: an anywidget in a notebook (the default
-// export, see playground.py), and on any page `mount(element, {lang, state, address})`.
+// export, see playground.py), and on any page `mount(element, {lang, state, address, small})`.
 
 // ---------------------------------------------------------------- The state
 
@@ -566,7 +566,8 @@ p { margin: 8px 0; }
 ol { padding: 0; }
 ol li { display: grid; grid-template-columns: 1em minmax(0, 1fr) auto; gap: 8px; padding: 4px 0; align-items: start; }
 [data-reached=true] > :first-child { color: var(--accent); font-weight: 700; }
-[hidden] { display: none; }
+[hidden], .small [data-large] { display: none; }
+.small .buttons { grid-template-columns: 1fr; }
 `;
 
 const swatch = (name, colour, marker = "") =>
@@ -582,8 +583,9 @@ const sliders = (keys, words) => keys.map((key) => slider(key, words[key], NUMBE
 const button = (id, text, rest = "") => `<button type="button" id="${id}" ${rest}>${text}</button>`;
 
 // What has data-more is shown with “More”.
-const page = (words, address) => `
-<section class="playground" aria-label="${words.title}">
+// What has data-large is not, where all is small.
+const page = (words, address, small) => `
+<section class="playground${small ? " small" : ""}" aria-label="${words.title}">
   <div class="beside">
     <figure><figcaption>${words.paths}</figcaption>
       <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
@@ -591,12 +593,12 @@ const page = (words, address) => `
         <li>${swatch("descent", "orange", SQUARE)}${words.descent}</li>
         <li data-other>${swatch("other", "green")}${words.other}</li></ul></figure>
     <div class="controls">
-      ${sliders(["eta", "gamma"], words)}
-      <div class="buttons">${button("step", words.step)}${button("play", words.play)}${button("reset", words.reset)}</div>
-      <p id="at"></p>
-      <p role="status"><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
-      <p class="note">f(x) = ½(x₁²/κ + x₂²)<span id="where"></span> <b id="formula"></b></p>
-      ${button("more", words.more, 'aria-expanded="false"')}
+      ${sliders(small ? ["gamma"] : ["eta", "gamma"], words)}
+      <div class="buttons">${button("step", words.step, "data-large")}${button("play", words.play)}${button("reset", words.reset, "data-large")}</div>
+      <p id="at" data-large></p>
+      <p role="status" data-large><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
+      <p class="note" data-large>f(x) = ½(x₁²/κ + x₂²)<span id="where"></span> <b id="formula"></b></p>
+      ${button("more", words.more, 'aria-expanded="false" data-large')}
       <div data-more class="controls">${sliders(["kappa", "updates"], words)}
         <fieldset><legend>${words.convention}</legend><div class="choice">
           ${["inside", "outside"].map((name) =>
@@ -639,14 +641,15 @@ const MORE = ["kappa", "convention", "nesterov", "decay", "updates"]; // shown w
  * Put a playground into an element of a page: `lang` is "zh" or "en", `state` what to begin with.
  *
  * With `address`, the state is read from the page's address, after #, and written back to it.
- * `changed` is called with the state after the learner's changes.
+ * With `small`, there are the paths and γ only. `changed` is called with the state after the
+ * learner's changes.
  */
-export function mount(element, { lang = "en", state: first, address = false, changed = () => {} } = {}) {
+export function mount(element, { lang = "en", state: first, address = false, small = false, changed = () => {} } = {}) {
   const words = WORDS[lang] ?? WORDS.en;
   // `shown` is how many updates are drawn; undefined: all; `playing`, when the first of them was.
   let frame = 0, timer = 0, paths, shown, playing;
   const redraw = () => { frame ||= requestAnimationFrame(draw); };
-  const view = attach(element, lang, OWN_STYLE, page(words, address), redraw);
+  const view = attach(element, lang, OWN_STYLE, page(words, address, small), redraw);
   const { root, on } = view;
   const $ = (selector) => root.querySelector(selector);
   const all = (selector) => [...root.querySelectorAll(selector)];

@@ -1,0 +1,153 @@
+// The search: looks for what one types, just so, in all the text of the pages in this language.
+//
+// web/search.py writes the text into `searchIndex`: {page: [title, [[id, heading, parts], …]]},
+// where a part is a text or a formula, [TeX, as one would type it].
+
+(() => {
+  const WORDS = {
+    en: {
+      found: (n, q) => `Pages with “${q}”: ${n}.`,
+      all: (n, q) => `No page has “${q}” just so. Pages with all of these words: ${n}.`,
+      none: (q) => `Nothing found for “${q}”.`,
+    },
+    zh: {
+      found: (n, q) => `有 ${n} 页含有“${q}”。`,
+      all: (n, q) => `没有连在一起的“${q}”。含有其中每个词的页：${n}。`,
+      none: (q) => `没有找到“${q}”。`,
+    },
+  };
+  const words = WORDS[document.documentElement.lang.slice(0, 2)] ?? WORDS.en;
+  const content = document.documentElement.dataset.content_root;
+
+  const SIGN = { "-": "[-−‐–]", "'": "['’]", "’": "['’]", '"': '["“”]' };
+  const isPart = (sign) => /[\p{Script=Latin}\p{N}.,'’]/u.test(sign);
+
+  // Give the pattern of a query. Case does not count, nor how wide a sign or a space is, nor spaces
+  // around Chinese and signs, nor whether a hyphen or a space is between two words. A word may go on
+  // ("loss", "losses"), but begins where the query does; a number is the whole number.
+  function pattern(query) {
+    const signs = [...query.normalize("NFKC").trim()];
+    let text = "";
+    let before;
+    let apart = false;
+    signs.forEach((sign, i) => {
+      const between = isPart(before ?? "") && isPart(signs[i + 1] ?? "");
+      if (/\s/.test(sign) || (sign === "-" && between)) {
+        apart = true;
+        return;
+      }
+      if (before) text += isPart(before) && isPart(sign) ? (apart ? "[\\s\\-−‐–]+" : "") : "\\s*";
+      text += SIGN[sign] ?? sign.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
+      [before, apart] = [sign, false];
+    });
+    if (isPart(signs[0] ?? "")) text = `(?<![\\p{Script=Latin}\\p{N}]|\\p{N}[.,])${text}`;
+    if (/\p{N}/u.test(before ?? "")) text += "(?!\\p{N}|[.,]\\p{N})";
+    return new RegExp(text, "giu");
+  }
+
+  const plain = (part) => (Array.isArray(part) ? part[1] : part);
+
+  // Give the pages where a pattern is found, those with it in a heading and most often first.
+  function pagesWith(sought) {
+    const found = [];
+    for (const [address, [title, sections]] of Object.entries(searchIndex)) {
+      const hits = [];
+      for (const [id, heading, parts] of sections) {
+        const text = parts.map(plain).join("");
+        const places = [...text.matchAll(sought)].map((match) => [match.index, match.index + match[0].length]);
+        if (places.length) hits.push({ id, heading, parts, places, inHeading: heading.search(sought) >= 0 });
+      }
+      if (!hits.length) continue;
+      hits.sort((a, b) => b.inHeading - a.inHeading || b.places.length - a.places.length);
+      const count = hits.reduce((sum, hit) => sum + hit.places.length, 0);
+      found.push({ address, title, best: hits[0], inTitle: title.search(sought) >= 0, count });
+    }
+    return found.sort((a, b) => b.inTitle - a.inTitle || b.best.inHeading - a.best.inHeading || b.count - a.count);
+  }
+
+  function find(query) {
+    if (!query.trim()) return { pages: [], said: "" };
+    let pages = pagesWith(pattern(query));
+    if (pages.length) return { pages, said: words.found(pages.length, query) };
+    const each = query.trim().split(/\s+/).map((word) => pagesWith(pattern(word)));
+    pages = each[0].filter(({ address }) => each.every((all) => all.some((one) => one.address === address)));
+    if (each.length > 1 && pages.length) return { pages, said: words.all(pages.length, query) };
+    return { pages: [], said: words.none(query) };
+  }
+
+  // Give what stands around the first place, each place marked; formulas are whole.
+  function excerpt({ parts, places }) {
+    const [from, to] = [places[0][0] - 60, places[0][1] + 100];
+    const shown = document.createElement("p");
+    const put = (text, marked, className = "") => {
+      const node = document.createElement(marked ? "mark" : "span");
+      shown.append(Object.assign(node, { textContent: text, className }));
+    };
+    let at = 0;
+    if (from > 0) put("… ");
+    for (const part of parts) {
+      const text = plain(part);
+      const end = at + text.length;
+      const inside = places.filter(([a, b]) => a < end && b > at);
+      if (Array.isArray(part)) {
+        if (end > from && at < to) put(`\\(${part[0]}\\)`, inside.length, "math");
+      } else {
+        let done = Math.max(at, from);
+        const last = Math.min(end, to);
+        for (const [a, b] of inside) {
+          if (a >= last) break;
+          if (a > done) put(text.slice(done - at, a - at));
+          put(text.slice(Math.max(a, at) - at, Math.min(b, last) - at), true);
+          done = Math.min(b, last);
+        }
+        if (last > done) put(text.slice(done - at, last - at));
+      }
+      at = end;
+    }
+    if (at > to) put(" …");
+    return shown;
+  }
+
+  function item({ address, title, best }) {
+    const link = document.createElement("a");
+    link.href = `${content}${address}#${best.id}`;
+    link.textContent = best.heading === title ? title : `${title}: ${best.heading}`;
+    const one = document.createElement("li");
+    one.append(link, excerpt(best));
+    return one;
+  }
+
+  // The formulas of excerpts are drawn as those of the pages are, by the script that they load.
+  let drawing;
+  async function draw(list) {
+    if (!list.textContent.includes("\\(")) return;
+    if (!window.MathJax?.typesetPromise) {
+      window.MathJax ??= { options: { enableMenu: false }, startup: { typeset: false } };
+      await (drawing ??= loadScript(`${content}../mathjax/tex-svg-full.js`));
+      await MathJax.startup.promise;
+    }
+    MathJax.typesetClear?.([list]);
+    await MathJax.typesetPromise([list]);
+  }
+
+  /** Show in `list` and `status` what is found for the text of a form's field, as one types. */
+  function connect(form, status, list, typedIn = () => {}) {
+    const field = form.elements.q;
+    let shown;
+    const show = () => {
+      const query = field.value.trim();
+      if (query === shown) return;
+      shown = query;
+      const { pages, said } = find(query);
+      status.textContent = said;
+      list.replaceChildren(...pages.map(item));
+      typedIn(query);
+      draw(list);
+    };
+    field.addEventListener("input", (event) => event.isComposing || show());
+    field.addEventListener("compositionend", show);
+    show();
+  }
+
+  window.momentumSearch = { connect, find, pattern };
+})();

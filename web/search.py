@@ -1,0 +1,85 @@
+"""What the search of the web edition looks through: the text of each section, as the pages show it."""
+
+import json
+import re
+import unicodedata
+
+from bs4 import BeautifulSoup, NavigableString
+
+HIDDEN = "script, style, noscript, .headerlink, [hidden]"
+APART = re.compile("h[1-6]|p|li|t[dhr]|d[dt]|div|pre|br|section|summary|details|option|label|button")
+SIGNS = {"leftarrow": "←", "rightarrow": "→", "to": "→", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥"}
+SIGNS |= {"times": "×", "cdot": "·", "pm": "±", "approx": "≈", "infty": "∞", "ne": "≠", "sum": "Σ"}
+SIGNS |= {"top": "ᵀ", "varepsilon": "ε", "ell": "ℓ"}
+NAMES = {"ln", "log", "exp", "max", "min", "cos", "sin", "arg", "lim", "det"}
+
+
+def command(match):
+    """Give a command of TeX as one would type it in a search: a letter, a sign or nothing."""
+    name = match[1]
+    if name in SIGNS or name in NAMES:
+        return SIGNS.get(name, name)
+    case = "CAPITAL" if name[0].isupper() else "SMALL"
+    unicode_name = name.upper().replace("LAMBDA", "LAMDA")
+    try:
+        return unicodedata.lookup(f"GREEK {case} LETTER {unicode_name}")
+    except KeyError:
+        return ""
+
+
+def typed(formula):
+    """Give a formula as one would type it: `\\eta/(1-\\gamma)` is η/(1-γ)."""
+    text = re.sub(r"\\begin\{\w+\}|\\end\{\w+\}|\\\\|&", " ", formula)
+    text = re.sub(r"\\d?frac\{([^{}]+)\}\{([^{}]+)\}", r"\1/\2", text)
+    text = re.sub(r"\\([A-Za-z]+)", command, text)
+    return re.sub(r"\s+", " ", re.sub(r"\\.|[{}^_$]", "", text)).strip()
+
+
+def pieces(element):
+    """Yield the text of an element, bit by bit, and each formula as a list; no other section's."""
+    for child in element.children:
+        if isinstance(child, NavigableString):
+            yield str(child)
+        elif "math" in child.get("class", ()):
+            formula = child.text.strip()[2:-2]  # without \( \) or \[ \]
+            yield [formula, typed(formula)]
+        elif child.name != "section":
+            space = " " if APART.fullmatch(child.name) else ""
+            yield space
+            yield from pieces(child)
+            yield space
+
+
+def joined(parts):
+    """Give texts and formulas with neighbouring texts joined, each space once."""
+    found = [""]
+    for part in parts:
+        if isinstance(part, list):
+            found += [part, ""]
+        else:
+            found[-1] = re.sub(r"\s+", " ", found[-1] + part)
+    return [part for part in found if part]
+
+
+def searchable(page):
+    """Give a page's title and, for each section, its id, its heading and what stands in it.
+
+    What stands there is a list: texts, and formulas as [TeX, as one would type it].
+    """
+    article = BeautifulSoup(page, "html.parser").select_one("article.bd-article")
+    for one in article.select(HIDDEN):
+        one.decompose()
+    sections = []
+    for section in article.select("section[id]"):
+        heading = section.find(re.compile("h[1-6]"), recursive=False)
+        sections.append([section["id"], heading.text.strip(), joined(pieces(section))])
+    return sections[0][1], sections
+
+
+def script(folder):
+    """Give the script with all that can be found in the pages of a folder."""
+    found = {}
+    for path in sorted(folder.glob("*.html")):
+        if path.stem != "search":
+            found[path.name] = searchable(path.read_text())
+    return f"searchIndex = {json.dumps(found, ensure_ascii=False, separators=(',', ':'))};\n"
