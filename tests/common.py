@@ -13,7 +13,7 @@ EDITIONS = ("zh", "en", "zh-solutions", "en-solutions")
 REPOSITORY = "someone/momentum"
 BASE_PATH = "/momentum"
 PAGES = [*order(), "playground", "references", "class", "class-setup", "search"]
-PLAYGROUNDS = {"playground", "momentum-scratch", "momentum-when", "momentum-why"}
+PLAYGROUNDS = {"index", "playground", "momentum-scratch", "momentum-when", "momentum-why"}
 TRAININGS = {"momentum-scratch", "momentum-when"}
 
 

@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, unquote, urldefrag, urljoin, urlsplit
 
 import nbformat
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, NavigableString
 from common import BASE_PATH, PAGES, PLAYGROUNDS, REPOSITORY, ROOT, TRAININGS, markdown, read
 
 from course import play
 from course.play.playground import DEFAULTS
-from tools.sources import order
-from web import build
+from tools import build as source_build
+from tools.sources import order, read_all
+from web import build, search
 
 LANGUAGES = {"zh": "zh-CN", "en": "en"}
 
@@ -37,6 +38,11 @@ def soups(site):
 def page(site, soups):
     """Give a function that gives a page, parsed, by its language and name."""
     return lambda language, name: soups[site / language / f"{name}.html"]
+
+
+@pytest.fixture(scope="module")
+def sources():
+    return read_all()
 
 
 # Every page
@@ -117,15 +123,131 @@ def test_nothing_is_loaded_from_elsewhere(soups):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_buttons_of_a_chapter(site, page, language):
+def test_the_buttons_of_a_chapter(page, language):
     for name in order():
         links = {tag["href"] for tag in page(language, name).select(".article-header-buttons a")}
         path = f"notebooks/{language}/{name}.ipynb"
         assert f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/{path}" in links
         assert f"https://github.com/{REPOSITORY}" in links
-        assert f"_sources/{name}.ipynb" in links
-        downloaded = site / language / f"_sources/{name}.ipynb"
-        assert downloaded.read_bytes() == (ROOT / path).read_bytes()
+        # A notebook does not run without the files around it.
+        assert not [link for link in links if link.endswith(".ipynb") and "://" not in link]
+        problems = f"https://github.com/{REPOSITORY}/issues/new"
+        assert page(language, name).select(f"footer a[href='{problems}']")
+        assert [link for link in links if link.startswith(problems)]
+
+
+# Home
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_home_has_a_card_for_each_chapter(page, sources, language):
+    article = page(language, "index").select_one("article")
+    cards = article.select(".cards > ol > li")
+    chapters = [name for name in order() if source_build.length(sources[name])]
+    assert [card.a["href"] for card in cards] == [f"{name}.html" for name in chapters]
+    for name, card in zip(chapters, cards):
+        size = source_build.length(sources[name])
+        asked = source_build.question(sources[name], language)
+        title, question, length, done = (part.text for part in card.select("p"))
+        assert title == source_build.title(sources[name], language)
+        assert question[0].lower() + question[1:] == asked[0].lower() + asked[1:]
+        assert [str(size["minutes"]), str(size["exercises"])] == re.findall(r"\d+", length)
+        assert card.select_one("[data-chapter]")["data-exercises"] == str(size["exercises"])
+        assert done == ""
+        assert length in page(language, name).select_one("#title > .length").text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_home_says_in_three_sentences_what_the_course_is(page, language):
+    said = page(language, "index").select_one(".said > p").text
+    assert len(re.findall(r"[.。](?= |$)" if language == "en" else "。", said)) == 3
+    start = page(language, "index").select_one(".start a")["href"]
+    assert start == f"{order()[1]}.html"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_home_has_the_paths_and_the_commands(page, language):
+    home = page(language, "index")
+    paths = home.select("#paths li")
+    assert len(paths) == 3
+    assert {a["href"] for path in paths for a in path.select("a")} >= {
+        "momentum-scratch.html",
+        "momentum-when.html",
+        "class.html",
+    }
+    readme = (ROOT / {"zh": "README.zh.md", "en": "README.md"}[language]).read_text()
+    lines = home.select_one("#run pre").text.strip().splitlines()
+    assert len(lines) == 2
+    assert all(line in readme for line in lines)
+    links = [a["href"] for a in home.select("#run a.external")]
+    assert links == [
+        f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/notebooks/{language}"
+        "/momentum-scratch.ipynb",
+        f"https://github.com/{REPOSITORY}",
+    ]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_chapters_have_numbers_and_nothing_else_has(page, sources, language):
+    links = page(language, "index").select(".bd-sidenav li a")
+    numbered = [a.text.strip() for a in links if re.match(r"\s*\d+\. ", a.text)]
+    count = sum(source_build.length(source) is not None for source in sources.values())
+    assert [int(text.partition(".")[0]) for text in numbered] == list(range(1, count + 1))
+    assert len(links) > count + 3
+    heading = page(language, "momentum-when").select_one("#title > h1").text
+    assert heading.startswith("4. ")
+
+
+# Reading
+
+
+CLOSING = "，。、；：！？）》”’,.;:!?)"
+
+
+def test_a_formula_is_joined_with_the_mark_after_it(soups):
+    """A line that began with the mark would be wrong, in Chinese above all."""
+    joined = 0
+    for path, soup in soups.items():
+        for formula in soup.select("article span.math"):
+            after = formula.next_sibling
+            if isinstance(after, str) and after[:1] and after[0] in CLOSING:
+                assert "joined" in formula.parent.get("class", ()), (path, formula)
+                joined += 1
+    assert joined > 400
+
+
+ENGLISH = r"[A-Za-z]{2,}"
+ALLOWED = {"Ctrl", "English", "MIT", "CC BY 4.0", "Binder"}
+
+
+def test_chinese_pages_have_no_english_words_of_the_theme(soups):
+    for path, soup in soups.items():
+        if path.parent.name != "zh":
+            continue
+        shell = [one for one in soup.body.find_all(True) if not one.find_parent("article")]
+        names = ("aria-label", "title", "alt", "placeholder")
+        texts = [one[name] for one in shell for name in names if name in one.attrs]
+        texts += [
+            text.strip()
+            for one in shell
+            if one.name not in ("script", "style", "article")
+            for text in one.find_all(string=True, recursive=False)
+            if type(text) is NavigableString
+        ]
+        left = {
+            text for text in texts if re.search(ENGLISH, text) and not re.search("[一-鿿]", text)
+        }
+        assert left <= ALLOWED, path
+
+
+def test_where_javascript_is_needed_a_page_says_so(soups):
+    widgets = [
+        element
+        for soup in soups.values()
+        for element in soup.select("[data-playground], [data-training]")
+    ]
+    assert len(widgets) == 2 * len([*PLAYGROUNDS, *TRAININGS])
+    assert all(widget.noscript.text.strip() for widget in widgets)
 
 
 # For instructors
@@ -150,6 +272,38 @@ def test_the_class_page_gives_the_links_of_this_repository(page, language):
         article = page(language, name).select_one("article")
         assert not [link["href"] for link in article.select("a") if "notebooks/" in link["href"]]
         assert not [text for text in article.select("p, li, td") if "**" in text.text]
+
+
+# The search's text
+
+
+@pytest.mark.parametrize(
+    ("formula", "typed"),
+    [
+        (r"\eta/(1-\gamma)", "η/(1-γ)"),
+        (r"\mathbf{v} \leftarrow \gamma \mathbf{v} + \eta\,\mathbf{g}", "v ← γ v + ηg"),
+        (r"\frac{\eta}{|\mathcal{B}|} \ge 0.9", "η/|B| ≥ 0.9"),
+        (r"\lambda_{\max} x_1^2", "λmax x12"),
+        (r"\begin{pmatrix} a & b \\ c & d \end{pmatrix}", "a b c d"),
+    ],
+)
+def test_a_formula_is_searched_as_one_would_type_it(formula, typed):
+    assert search.typed(formula) == typed
+
+
+def test_the_searched_text_is_what_the_page_shows():
+    page = """<article class="bd-article"><section id="a"><h1>One<a class="headerlink">#</a></h1>
+    <p>if 1 &lt; 2, then <span class="math">\\(\\gamma &gt; 0\\)</span>-like.</p><p hidden>no</p>
+    <pre><span>def</span> <span>f</span>(x)</pre><script>no</script>
+    <section id="b"><h2>Two</h2><table><tr><td>x</td><td>y</td></tr></table></section>
+    </section></article>"""
+    assert search.searchable(page) == (
+        "One",
+        [
+            ["a", "One", ["\nif 1 < 2, then ", ["\\gamma > 0", "γ > 0"], "-like.\ndef f(x)\n"]],
+            ["b", "Two", ["\nx\ny\n"]],
+        ],
+    )
 
 
 # The build

@@ -11,7 +11,7 @@ from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
-from tools.sources import order, read_all  # noqa: E402
+from tools.sources import read_all  # noqa: E402
 from web import build, home  # noqa: E402
 
 LANGUAGES = {
@@ -28,7 +28,7 @@ WORDS = {
         "licence": "代码：{mit} 许可；文字和图：{cc} 许可。",
         "also": "其他",
         "script": "要动手，请打开 JavaScript。",
-        "report": "报告本页的问题",
+        "report": "报告问题",
     },
     "en": {
         "title": "Momentum Lab",
@@ -38,7 +38,7 @@ WORDS = {
         "licence": "Code: {mit}. Text and figures: {cc}.",
         "also": "More",
         "script": "To try it, turn on JavaScript.",
-        "report": "Report a problem with this page",
+        "report": "Report a problem",
     },
 }[FOLDER]
 
@@ -46,7 +46,19 @@ WORDS = {
 # What the theme's own translation leaves in English
 THEME = {
     "Main": "各页",
+    "Page": "本页",
     "Color mode": "颜色模式",
+    "System Settings": "跟随系统",
+    "Toggle primary sidebar": "显示或隐藏目录",
+    "Toggle secondary sidebar": "显示或隐藏本页内容",
+    "Launch interactive content": "运行笔记本",
+    "Launch on Binder": "在 Binder 上运行",
+    "Binder logo": "Binder 的标志",
+    "Open issue": "报告问题",
+    "Open an issue": "报告问题",
+    "Repository": "仓库",
+    "Source repository": "源代码仓库",
+    "Source repositories": "源代码仓库",
 }
 
 
@@ -77,6 +89,7 @@ html_static_path = ["site.css", "site.js"]
 html_css_files = ["site.css"]
 html_static_path += ["search.js", "reading.js", "home.js", "reading.css", "home.css"]
 html_css_files += ["reading.css", "home.css"]
+html_copy_source = False
 html_use_index = False
 html_show_sphinx = False
 pygments_style = "tango"
@@ -90,6 +103,7 @@ html_theme_options = {
     "home_page_in_toc": True,
     "show_toc_level": 2,
     "use_fullscreen_button": False,
+    "use_download_button": False,  # a notebook without the files around it would not run
     "extra_footer": WORDS["licence"].format(
         mit='<a rel="license" href="https://opensource.org/license/mit">MIT</a>',
         cc='<a rel="license" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>',
@@ -102,11 +116,14 @@ if repository:
         "repository_branch": "main",
         "path_to_docs": f"notebooks/{FOLDER}",
         "use_repository_button": True,
+        "use_issues_button": True,
         "launch_buttons": {
             "binderhub_url": "https://mybinder.org",
             "notebook_interface": "jupyterlab",
         },
     }
+    report = f"https://github.com/{repository}/issues/new"
+    html_theme_options["extra_footer"] += f'<br><a href="{report}">{WORDS["report"]}</a>'
 
 # One file holds all that the formulas need; the menu and its extensions would fetch more.
 mathjax_path = "../../mathjax/tex-svg-full.js"
@@ -174,7 +191,7 @@ def adapt(app, docname, source):
     notebook = nbformat.reads(source[0], as_version=4)
     if docname == app.config.root_doc:
         notebook.cells = home.cells(notebook, sources, FOLDER, repository)
-        notebook.cells.append(nbformat.v4.new_markdown_cell(contents(), id="toctree"))
+        notebook.cells[0].source += f"\n\n{contents()}"
     cells, sections[docname] = [], []
     for cell in notebook.cells:
         if cell.id in ("first", "last"):  # the navigation; the theme has its own
@@ -228,13 +245,12 @@ def join_marks(app, doctree):
             around[place] = nodes.inline("", "", *joined, classes=["joined"])
 
 
-def translated(app):
-    """Translate what the theme says in English only."""
-    environment = app.builder.templates.environment
-    gettext, ngettext = (environment.globals[name] for name in ("gettext", "ngettext"))
-    environment.install_gettext_callables(
-        lambda text: THEME.get(text) or gettext(text), ngettext, newstyle=True
-    )
+def translate_theme(app, exception):
+    """Translate in the pages what the theme says in English only."""
+    words = "|".join(map(re.escape, THEME))
+    for page in app.outdir.glob("*.html"):
+        text = page.read_text()
+        page.write_text(re.sub(f'(?<=[">])({words})(?=["<])', lambda one: THEME[one[0]], text))
 
 
 def add_languages(app, pagename, templatename, context, doctree):
@@ -251,9 +267,9 @@ def without_search(app):
 def setup(app):
     """Connect the above."""
     app.connect("builder-inited", without_search)
-    if FOLDER == "zh":
-        app.connect("builder-inited", translated, priority=900)
     app.connect("source-read", adapt)
     app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
     app.connect("doctree-read", join_marks)
     app.connect("html-page-context", add_languages)
+    if FOLDER == "zh":
+        app.connect("build-finished", translate_theme)

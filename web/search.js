@@ -36,7 +36,7 @@
         apart = true;
         return;
       }
-      if (before) text += isPart(before) && isPart(sign) ? (apart ? "[\\s\\-−‐–]+" : "") : "\\s*";
+      if (before) text += isPart(before) && isPart(sign) ? (apart ? "[\\p{Zs}\\-−‐–]+" : "") : "\\p{Zs}*";
       text += SIGN[sign] ?? sign.replace(/[\\^$.*+?()[\]{}|/]/, "\\$&");
       [before, apart] = [sign, false];
     });
@@ -45,6 +45,11 @@
     return new RegExp(text, "giu");
   }
 
+  const texts = new Map(); // of parts, put together once
+  function textOf(parts) {
+    if (!texts.has(parts)) texts.set(parts, parts.map(plain).join(""));
+    return texts.get(parts);
+  }
   const plain = (part) => (Array.isArray(part) ? part[1] : part);
 
   // Give the pages where a pattern is found, those with it in a heading and most often first.
@@ -53,13 +58,14 @@
     for (const [address, [title, sections]] of Object.entries(searchIndex)) {
       const hits = [];
       for (const [id, heading, parts] of sections) {
-        const text = parts.map(plain).join("");
+        const text = textOf(parts);
         const places = [...text.matchAll(sought)].map((match) => [match.index, match.index + match[0].length]);
-        if (places.length) hits.push({ id, heading, parts, places, inHeading: heading.search(sought) >= 0 });
+        const inHeading = heading.search(sought) >= 0;
+        if (places.length || inHeading) hits.push({ id, heading, parts, places, inHeading });
       }
       if (!hits.length) continue;
       hits.sort((a, b) => b.inHeading - a.inHeading || b.places.length - a.places.length);
-      const count = hits.reduce((sum, hit) => sum + hit.places.length, 0);
+      const count = hits.reduce((sum, hit) => sum + hit.places.length + hit.inHeading, 0);
       found.push({ address, title, best: hits[0], inTitle: title.search(sought) >= 0, count });
     }
     return found.sort((a, b) => b.inTitle - a.inTitle || b.best.inHeading - a.best.inHeading || b.count - a.count);
@@ -75,13 +81,24 @@
     return { pages: [], said: words.none(query) };
   }
 
-  // Give what stands around the first place, each place marked; formulas are whole.
+  // Give what stands around the first place, each place marked; formulas are whole, and on the line
+  // of the mark after them.
   function excerpt({ parts, places }) {
-    const [from, to] = [places[0][0] - 60, places[0][1] + 100];
+    const [first, end] = places[0] ?? [0, 0];
+    const [from, to] = [first - 60, end + 100];
     const shown = document.createElement("p");
-    const put = (text, marked, className = "") => {
-      const node = document.createElement(marked ? "mark" : "span");
-      shown.append(Object.assign(node, { textContent: text, className }));
+    const make = (text, marked, className = "") =>
+      Object.assign(document.createElement(marked ? "mark" : "span"), { textContent: text, className });
+    const put = (text, marked, className) => {
+      const [, mark, rest] = /^([，。、；：！？）》”,.;:!?)]*)(.*)$/s.exec(text);
+      const before = shown.lastChild;
+      if (mark && before?.classList.contains("math")) {
+        const joined = make("", false, "joined");
+        before.replaceWith(joined);
+        joined.append(before, make(mark, marked));
+        text = rest;
+      }
+      shown.append(make(text, marked, className));
     };
     let at = 0;
     if (from > 0) put("… ");

@@ -7,16 +7,34 @@ import unicodedata
 from bs4 import BeautifulSoup, NavigableString
 
 HIDDEN = "script, style, noscript, .headerlink, [hidden]"
-APART = re.compile("h[1-6]|p|li|t[dhr]|d[dt]|div|pre|br|section|summary|details|option|label|button")
-SIGNS = {"leftarrow": "←", "rightarrow": "→", "to": "→", "le": "≤", "leq": "≤", "ge": "≥", "geq": "≥"}
+APART = re.compile(
+    "h[1-6]|p|li|t[dhr]|d[dt]|div|pre|br|section|summary|details|option|label|button"
+)
+SIGNS = {
+    "leftarrow": "←",
+    "rightarrow": "→",
+    "to": "→",
+    "le": "≤",
+    "leq": "≤",
+    "ge": "≥",
+    "geq": "≥",
+}
 SIGNS |= {"times": "×", "cdot": "·", "pm": "±", "approx": "≈", "infty": "∞", "ne": "≠", "sum": "Σ"}
 SIGNS |= {"top": "ᵀ", "varepsilon": "ε", "ell": "ℓ"}
+# Functions, whose names are words
 NAMES = {"ln", "log", "exp", "max", "min", "cos", "sin", "arg", "lim", "det"}
+
+
+END = "\0"  # of a paragraph or the like, which no phrase goes beyond
+FRACTION = "\ue000"  # stands for the command until what belongs to it is plain
+GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
 
 
 def command(match):
     """Give a command of TeX as one would type it in a search: a letter, a sign or nothing."""
     name = match[1]
+    if name.endswith("frac"):
+        return FRACTION
     if name in SIGNS or name in NAMES:
         return SIGNS.get(name, name)
     case = "CAPITAL" if name[0].isupper() else "SMALL"
@@ -28,11 +46,11 @@ def command(match):
 
 
 def typed(formula):
-    """Give a formula as one would type it: `\\eta/(1-\\gamma)` is η/(1-γ)."""
+    r"""Give a formula as one would type it: of `\eta/(1-\gamma)`, η/(1-γ)."""
     text = re.sub(r"\\begin\{\w+\}|\\end\{\w+\}|\\\\|&", " ", formula)
-    text = re.sub(r"\\d?frac\{([^{}]+)\}\{([^{}]+)\}", r"\1/\2", text)
     text = re.sub(r"\\([A-Za-z]+)", command, text)
-    return re.sub(r"\s+", " ", re.sub(r"\\.|[{}^_$]", "", text)).strip()
+    text = re.sub(rf"{FRACTION}\s*{GROUP}\s*{GROUP}", r"\1/\2", text)
+    return re.sub(r"\s+", " ", re.sub(rf"\\.|[{{}}^_${FRACTION}]", "", text)).strip()
 
 
 def pieces(element):
@@ -44,27 +62,32 @@ def pieces(element):
             formula = child.text.strip()[2:-2]  # without \( \) or \[ \]
             yield [formula, typed(formula)]
         elif child.name != "section":
-            space = " " if APART.fullmatch(child.name) else ""
-            yield space
+            edge = END if APART.fullmatch(child.name) else ""
+            yield edge
             yield from pieces(child)
-            yield space
+            yield edge
 
 
 def joined(parts):
-    """Give texts and formulas with neighbouring texts joined, each space once."""
+    """Give texts and formulas with neighbouring texts joined, each space once, paragraphs as lines."""
     found = [""]
     for part in parts:
         if isinstance(part, list):
             found += [part, ""]
         else:
-            found[-1] = re.sub(r"\s+", " ", found[-1] + part)
-    return [part for part in found if part]
+            found[-1] += part
+    spaced = (part if isinstance(part, list) else re.sub(r"\s+", " ", part) for part in found)
+    lines = (
+        part if isinstance(part, list) else re.sub(f" ?{END}[ {END}]*", "\n", part)
+        for part in spaced
+    )
+    return [part for part in lines if part]
 
 
 def searchable(page):
-    """Give a page's title and, for each section, its id, its heading and what stands in it.
+    """Give a page's title and, for each section, its id, its heading and what stands below it.
 
-    What stands there is a list: texts, and formulas as [TeX, as one would type it].
+    That is a list: texts, and formulas as [TeX, as one would type it].
     """
     article = BeautifulSoup(page, "html.parser").select_one("article.bd-article")
     for one in article.select(HIDDEN):
@@ -72,6 +95,7 @@ def searchable(page):
     sections = []
     for section in article.select("section[id]"):
         heading = section.find(re.compile("h[1-6]"), recursive=False)
+        heading.extract()
         sections.append([section["id"], heading.text.strip(), joined(pieces(section))])
     return sections[0][1], sections
 

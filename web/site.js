@@ -95,9 +95,14 @@ function searchInDialog(dialog) {
   }, { once: true });
 }
 
-// What scrolls inside itself can be scrolled with the keyboard.
+// What scrolls inside itself can be scrolled with the keyboard. A formula in a line does so if it is
+// wider than the line.
 function letScroll() {
-  for (const one of document.querySelectorAll("article pre, article mjx-container, .pst-scrollable-table-container")) {
+  for (const one of document.querySelectorAll("article mjx-container:not([display])")) {
+    const line = one.closest("p, li, td, th, dd, h1, h2, h3") ?? one.parentElement;
+    one.classList.toggle("wide", one.querySelector("svg")?.getBoundingClientRect().width > line.clientWidth);
+  }
+  for (const one of document.querySelectorAll("article :is(pre, mjx-container[display], .wide), .pst-scrollable-table-container")) {
     if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
     else one.removeAttribute("tabindex");
   }
