@@ -127,6 +127,8 @@ if repository:
 
 # One file holds all that the formulas need; the menu and its extensions would fetch more.
 mathjax_path = "../../mathjax/tex-svg-full.js"
+# Nothing waits for it: the rest of a page works before the formulas are drawn.
+mathjax_options = {"async": "async"}
 mathjax3_config = {"options": {"enableMenu": False}}
 
 

@@ -84,8 +84,12 @@
   // Give what stands around the first place, each place marked; formulas are whole, and on the line
   // of the mark after them.
   function excerpt({ parts, places }) {
-    const [first, end] = places[0] ?? [0, 0];
-    const [from, to] = [first - 60, end + 100];
+    const whole = textOf(parts);
+    const splitsWord = (place) => /^[\p{Script=Latin}\p{N}_.]{2}$/u.test(whole.slice(place - 1, place + 1));
+    const [first, last] = places[0] ?? [0, 0];
+    let [from, to] = [Math.max(0, first - 60), last + 100];
+    while (from < first && splitsWord(from)) from++;
+    while (splitsWord(to)) to++;
     const shown = document.createElement("p");
     const make = (text, marked, className = "") =>
       Object.assign(document.createElement(marked ? "mark" : "span"), { textContent: text, className });
@@ -107,7 +111,9 @@
       const end = at + text.length;
       const inside = places.filter(([a, b]) => a < end && b > at);
       if (Array.isArray(part)) {
-        if (end > from && at < to) put(`\\(${part[0]}\\)`, inside.length, "math");
+        // One that could be wider than the line is put as text, which is broken.
+        const drawn = part[0].length < 60;
+        if (end > from && at < to) put(drawn ? `\\(${part[0]}\\)` : text, inside.length, drawn ? "math" : "");
       } else {
         let done = Math.max(at, from);
         const last = Math.min(end, to);
