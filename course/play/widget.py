@@ -56,7 +56,9 @@ def written(arguments):
 
 def png(figure):
     """Give a figure as a PNG that says how to come by the sliders."""
-    figure.supxlabel("a picture: run this cell for sliders", x=0.99, ha="right", size=8, color="0.35")
+    figure.supxlabel(
+        "a picture: run this cell for sliders", x=0.99, ha="right", size=8, color="0.35"
+    )
     file = io.BytesIO()
     figure.savefig(file, format="png", dpi=90)
     return file.getvalue()
