@@ -105,8 +105,11 @@ def chapter(path, **replaced):
 
 def fast(*more):
     """Give the definitions of `momentum-fast`; of one setting at a time, and those of `more` cells."""
-    cell_ids = ("data", "naive", "fused", "gradient", "epoch", "compiled", "matrix")
-    return definitions(FAST, *cell_ids, "least-squares", *more)
+    cell_ids = """
+        data naive fused gradient epoch minibatches train-compiled compiled
+        matrix normal-equations train-least-squares least-squares
+    """
+    return definitions(FAST, *cell_ids.split(), *more)
 
 
 def settings_in_turn():
@@ -358,7 +361,7 @@ CASES = {
     "chapter, compiled epoch": lambda: fast()["train_foreach"],
     "chapter, a matrix an update": lambda: fast()["train_matrix"],
     "chapter, torch": partial(chapter, TORCH),
-    "4,096 settings": lambda: fast("many", "quadratic", "grid")["train_grid"],
+    "4,096 settings": lambda: fast("many", "train-columns", "quadratic", "grid")["train_grid"],
     "64 settings, torch": settings_in_turn,
     "notebook": partial(notebook, CHAPTER),
     "notebook, torch": partial(notebook, TORCH),

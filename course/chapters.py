@@ -28,7 +28,7 @@ def sgd_momentum(params, vs, lr, mom, batch_size):
 
 # Taught in momentum-gluon.
 def convert_lr(lr, mom, source, target, dampening=0):
-    """Give the learning rate that makes `target` follow the trajectory of `source`, lr constant."""
+    # gives the learning rate that makes target follow source's trajectory, while it is constant
     factor = {
         "course": 1,
         "mxnet": 1,
@@ -51,12 +51,7 @@ def squared_gradient(F, features, labels, w, b):
 
 # Taught in momentum-fast.
 class Epoch(gluon.HybridBlock):
-    """An epoch of minibatch SGD with momentum as one call from Python.
-
-    ``gradient(F, features, labels, *params)`` gives the gradients of the loss summed over a
-    minibatch, a list in the order of the parameters.
-    """
-
+    # gradient(F, features, labels, *params) gives the gradients of a minibatch's summed loss
     def __init__(self, gradient):
         super().__init__()
         self.gradient = gradient
@@ -68,14 +63,15 @@ class Epoch(gluon.HybridBlock):
             grads = self.gradient(F, *minibatch, *params)
             vs = [F.broadcast_mul(mom, v) + F.broadcast_mul(lr, grad) for v, grad in zip(vs, grads)]
             params = [param - v for param, v in zip(params, vs)]
-            return params, params + vs  # the step's output, the new state
+            # the step's output, the new state
+            return params, params + vs
 
         return F.contrib.foreach(update, [features, labels], list(state))
 
 
 # Taught in momentum-fast.
 def in_minibatches(array, batch_size):
-    """Split an array into (k, batch_size, ...), and (1, rest, ...) if the last one is short."""
+    # split into (k, batch_size, ...), and (1, rest, ...) if the last one is short
     full = len(array) - len(array) % batch_size
     pieces = []
     if full:
@@ -87,12 +83,6 @@ def in_minibatches(array, batch_size):
 
 # Taught in momentum-fast.
 def train_compiled(epoch, params, X, y, batch_size, lrs, mom):
-    """Train for an epoch at each of `lrs`; give the values of each parameter, oldest first.
-
-    `epoch` is an `Epoch`; the values before the first and after every update form one array for
-    each of `params`, along its first axis. The last minibatch of an epoch may be short.
-    """
-
     def scalar(value):
         return nd.array([value], dtype=X.dtype)
 
@@ -114,8 +104,7 @@ def train_compiled(epoch, params, X, y, batch_size, lrs, mom):
 
 # Taught in momentum-fast.
 class Products(gluon.HybridBlock):
-    """Multiply a vector by one matrix after the other; give every result, and the last."""
-
+    # multiply a vector by one matrix after the other; give every result, and the last
     def __init__(self):
         super().__init__()
         self.hybridize()
@@ -135,7 +124,6 @@ def with_ones(X):
 
 # Taught in momentum-fast.
 def normal_equations(features, labels):
-    """Give H and c of each of k minibatches, shapes (k, d + 1, d + 1) and (k, d + 1, 1)."""
     size = features.shape[1]
     # batch_dot makes one matrix product for each minibatch
     H = nd.batch_dot(features, features, transpose_a=True) / size
@@ -145,7 +133,6 @@ def normal_equations(features, labels):
 
 # Taught in momentum-fast.
 def update_matrices(H, c, lr, mom):
-    """Give the matrix of each of k updates, shape (k, 2d + 3, 2d + 3)."""
     identity = nd.zeros_like(H) + nd.eye(H.shape[1], dtype=H.dtype)
     zeros = nd.zeros_like(c).swapaxes(1, 2)
     return nd.concat(
@@ -158,11 +145,6 @@ def update_matrices(H, c, lr, mom):
 
 # Taught in momentum-fast.
 def train_least_squares(products, params, X, y, batch_size, lrs, mom):
-    """Train linear regression for an epoch at each of `lrs`, started from `params`, w and b.
-
-    `products` is a `Products`. Gives the weights, with the bias as the last of them, before the
-    first and after every update, shape (updates + 1, d + 1).
-    """
     w, b = params
     weights = nd.concat(w, b.reshape((1, 1)), dim=0)
     state = nd.concat(weights, nd.zeros_like(weights), nd.ones_like(b).reshape((1, 1)), dim=0)
@@ -181,8 +163,7 @@ def train_least_squares(products, params, X, y, batch_size, lrs, mom):
 
 # Taught in momentum-fast.
 class Columns(gluon.HybridBlock):
-    """An epoch of least squares for many runs at once, a column each; give W after each update."""
-
+    # an epoch of many runs at once, a column each; give W after each update
     def __init__(self):
         super().__init__()
         self.hybridize()
@@ -201,12 +182,6 @@ class Columns(gluon.HybridBlock):
 
 # Taught in momentum-fast.
 def train_columns(columns, params, X, y, batch_size, lrs, moms):
-    """Train linear regression with many settings at once, all started from `params`, w and b.
-
-    `columns` is a `Columns`; each of `lrs` is an epoch's row of learning rates, and `moms` the row
-    of momentum parameters, shape (1, runs). Gives the weights, bias last, before the first and
-    after every update, shape (updates + 1, runs, d + 1).
-    """
     w, b = params
     weights = nd.concat(w, b.reshape((1, 1)), dim=0)
     W = nd.broadcast_axis(weights, axis=1, size=moms.size)
@@ -225,7 +200,7 @@ def train_columns(columns, params, X, y, batch_size, lrs, moms):
 
 # Taught in momentum-fast.
 def quadratic_losses(X, y, weights):
-    """Give the mean squared loss of each set of weights, bias last: (..., d + 1) to (...)."""
+    # the mean loss of each set of weights, bias last: (..., d + 1) to (...)
     A = with_ones(X).asnumpy().astype("float64")
     labels = y.asnumpy().ravel().astype("float64")
     H = A.T @ A / len(A)

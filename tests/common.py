@@ -12,7 +12,7 @@ EDITIONS = ("zh", "en", "zh-solutions", "en-solutions")
 # The repository on GitHub whose web edition is tested, and where GitHub Pages would put it
 REPOSITORY = "someone/momentum"
 BASE_PATH = "/momentum"
-PAGES = [*order(), "playground", "references", "class", "search"]
+PAGES = [*order(), "playground", "references", "class", "class-setup", "search"]
 PLAYGROUNDS = {"playground", "momentum-scratch", "momentum-when", "momentum-why"}
 
 

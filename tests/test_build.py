@@ -160,6 +160,7 @@ READERS = {
     "course/checks/momentum_scratch.py": {"momentum-scratch"},
     "course/measuring.py": {"momentum-fast", "momentum-distributed"},
     "notebooks/data/digits.csv.gz": {"momentum-real", "momentum-distributed"},
+    "course/data.py": {"momentum-real"},
     "requirements.txt": {*SOURCES} - {"index", "glossary"},
 }
 

@@ -170,7 +170,7 @@ def test_a_task_tells_each_mistake_by_its_own_sentence(task):
 def test_a_task_answers_what_is_no_function_or_returns_nothing_of_use(task):
     assert checked(task, None).en == "a function is expected here, got None."
     assert checked(task, lambda *case: None).kind == "unanswered"
-    assert "not the kind of value" in checked(task, lambda *case: "7").en
+    assert "; it should return a" in checked(task, lambda *case: "7").en
     assert "ZeroDivisionError" in checked(task, lambda *case: 1 / 0).en
 
 

@@ -78,6 +78,8 @@ CLAIMS = {
     r"less than twice that without": lambda x, right: doubling(x) < 2,
     r"more than twice that without": lambda x, right: doubling(x) > 2,
     r"lies between 4/9 and 1": lambda x, right: not 4 / 9 < x < 1,
+    r"and positive": lambda x, right: x < 0,
+    r"exceeds 1": lambda x, right: x <= 1,
     r"has not converged": lambda x, right: not converges(x),
     r"\S converges, but so does": lambda x, right: converges(x) and x > 0.52,
 }

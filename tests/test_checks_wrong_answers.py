@@ -133,7 +133,11 @@ FUNCTIONS = {
 }
 # What the notebooks hand to a check beside the learner's answer, and answers good enough to get
 # past one argument to the next.
-GIVEN = {"X": nd.array([[2], [-2], [2], [-2]]), "bug": "batch size"}
+GIVEN = {
+    "X": nd.array([[2], [-2], [2], [-2]]),
+    "bug": "batch size",
+    "line": "v[:] = mom * v + lr * param.grad",
+}
 
 
 def exercises():
@@ -194,3 +198,63 @@ def test_a_wrong_answer_gets_a_sentence_and_no_traceback(check, arguments, monke
             assert "Traceback" not in printed, f"{case}: {printed}"
             # The second line is the learner's own line of code, the third advice on it.
             assert len(printed.splitlines()) <= 3, f"{case}: {printed}"
+
+
+@pytest.mark.parametrize(
+    ("check", "answers", "hint"),
+    [
+        ("stability_limit", ["0.5"], "without quotes"),
+        ("stability_limit", [(0, 5)], "with a decimal point"),
+        ("received_bytes", [4e6 / 3, 1], "what one worker pushes to one server"),
+        ("received_bytes", [7812.5, 1], "KiB"),
+        ("received_bytes", [7.63, 1], "MiB"),
+        ("received_bytes", [0.008, 1], "gigabytes"),
+        ("received_bytes", [16e6, 1], "took 8 bytes"),
+        ("received_bytes", [8, 1], "megabytes"),
+        ("implicit_momentum", [10], "lies between 0 and 1"),
+        ("implicit_momentum", [0.75], "for 4 workers"),
+        ("implicit_momentum", [0.889], "not the mean staleness"),
+        ("multiplications", [2001, 10_000], "from_data is not right"),
+        ("multiplications", [4000, 20_000], "counts additions as well"),
+        ("multiplications", [2000, 100], "one number of the result"),
+        ("multiplications", [2000, 10_201], "leave the bias aside"),
+        ("step_after_decay", [2, 0.25], "the newest gradient is missing"),
+        ("step_after_decay", [2.55, 0.25], "not multiplied by γ"),
+        ("step_after_decay", [-2.05, -0.25], "and positive"),
+        ("step_after_decay", [2.05, 5], "the velocity itself"),
+        ("step_after_decay", [2.05, 2.05], "for η inside"),
+        ("average_learning_rate", [0.1], "must not be doubled"),
+        ("untrained_loss", [0.23], "−p ln p"),
+        ("untrained_loss", [23.03], "sum over 10 classes"),
+        ("untrained_loss", [0.693], "yes or no at each output"),
+        ("final_velocity", [0.154], "the denominator is wrong"),
+        ("final_velocity", [0.285], "γ times the velocity after one update"),
+        ("condition_number_factors", [16, 2], "that is the square;"),
+        ("condition_number_factors", [2, 1.41], "that is the square root"),
+        ("condition_number_factors", [0.25, 0.5], "exceeds 1"),
+        (
+            "combine",
+            [lambda grads: [g.asnumpy() for g in grads[0]]],
+            "an NDArray for each parameter",
+        ),
+        ("log_cosh_gradient", [lambda F, X, *rest: X], "the gradients of w and of b"),
+        ("nesterov_matrix", [lambda h, mom: [mom, h, -mom, 1 - h]], "a 2 × 2 list or array"),
+        ("nesterov_matrix", [lambda h, mom: np.linalg.eigvals([[mom, h], [-mom, 1]])], "2 × 2"),
+        (
+            "recall",
+            [lambda out, truth, digit: (out.argmax(axis=1)[truth == digit] == digit).mean()],
+            "an NDArray takes no mask",
+        ),
+        (
+            "recall",  # which is nan in the last case, and wrong in the first
+            [
+                lambda out, truth, digit: (
+                    np.float64((truth == 3).sum().asscalar()) / len(truth) or math.nan
+                )
+            ],
+            "6 are classified correctly",
+        ),
+    ],
+)
+def test_a_wrong_answer_is_told_what_is_wrong(check, answers, hint):
+    assert hint in getattr(checks, check).judge(*answers).en

@@ -1,5 +1,6 @@
-"""What an instructor relies on: notebooks without solutions, updates, memory; and closed doors."""
+"""What an instructor relies on: the plan, notebooks without solutions, memory; and closed doors."""
 
+import ast
 import asyncio
 import contextlib
 import json
@@ -11,14 +12,17 @@ import sys
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from importlib import metadata
 
 import nbformat
+import numpy as np
 import psutil
 import pytest
 from browser import wait_until
 from common import ROOT, read
 
 from benchmarks import classroom
+from tools.sources import order
 
 CHAPTER = "notebooks/en/momentum-scratch.ipynb"
 
@@ -36,6 +40,98 @@ def git(folder, *arguments):
     ).stdout
 
 
+def instructors(language, name):
+    """Give the text of a page for instructors."""
+    return (ROOT / f"web/pages/{language}/{name}.md").read_text()
+
+
+# The plan
+
+SENTENCES = "\n".join(  # of the checks
+    node.value
+    for path in sorted((ROOT / "course/checks").glob("*.py"))
+    for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, ast.Constant) and isinstance(node.value, str)
+)
+
+
+def meetings(language):
+    """Give each meeting's chapters, and the cells of the rows of its two tables."""
+    plan = instructors(language, "class").partition('<a id="project">')[0]
+    for meeting in re.split(r'<a id="meeting-\d+"></a>', plan)[1:]:
+        rows = [line[2:-2].split(" | ") for line in meeting.splitlines() if line.startswith("| ")]
+        timed = [row for row in rows if row[0].isdigit()]
+        wrong = [row for row in rows if not row[0].isdigit()][2:]  # after the two heads
+        yield re.findall(r"/([\w-]+)\.ipynb\)", meeting), timed, wrong
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_six_meetings_of_90_minutes_take_all_chapters(language):
+    plan = list(meetings(language))
+    assert [sum(int(minutes) for minutes, _ in timed) for _, timed, _ in plan] == [90] * 6
+    chapters = [name for names, _, _ in plan for name in names]
+    assert chapters == [name for name in order() if name not in ("index", "glossary")]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_plan_names_sections_of_its_chapters(language):
+    unknown = []
+    for names, timed, _ in meetings(language):
+        headings = {
+            cell.source.splitlines()[0].lstrip("# ")
+            for name in names
+            for cell in read(ROOT / f"notebooks/{language}/{name}.ipynb").cells
+            if cell.cell_type == "markdown" and cell.source.startswith("#")
+        }
+        sections = [section for _, what in timed for section in re.findall("“(.+?)”", what)]
+        assert sections
+        unknown += [section for section in sections if section not in headings]
+    assert unknown == []
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_plan_quotes_what_the_checks_say(language):
+    quoted = [
+        re.fullmatch("“(.+)”", answer) for _, _, rows in meetings(language) for _, answer in rows
+    ]
+    hints = [match[1] for match in quoted if match]
+    assert len(hints) > 20
+    assert [hint for hint in hints if hint not in SENTENCES] == []
+
+
+def test_the_rubric_makes_20_points_in_both_languages():
+    for language in ("zh", "en"):
+        rubric = instructors(language, "class").partition('<a id="rubric">')[2]
+        points = [int(number) for number in re.findall(r"\| (\d+) \|$", rubric, re.MULTILINE)]
+        assert (len(points), sum(points)) == (6, 20)
+
+
+@pytest.mark.parametrize(
+    ("noise", "floor", "gain"), [(0.1, "1e-03", (3, 10)), (1, "1e-01", (0.5, 2))]
+)
+def test_noise_uses_up_the_gain_of_the_project(tmp_path, noise, floor, gain):
+    """On a table whose columns nearly say the same; its best learning rates inside the grid."""
+    codes = [
+        re.search("```python\n(.+?)```", instructors(language, "class"), re.DOTALL)[1]
+        for language in ("zh", "en")
+    ]
+    code = codes[1].replace("../..", str(ROOT)).replace("0.8]", "0.8, 0.9, 0.95, 1, 1.05]")
+    assert codes[0].splitlines()[10:] == codes[1].splitlines()[10:]  # after the comment
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(1000, 1)) + 0.15 * rng.normal(size=(1000, 3))
+    table = np.column_stack([X, X @ [1, -2, 3] + noise * rng.normal(size=1000)])
+    np.savetxt(tmp_path / "my.csv", table, delimiter=",", header="a,b,c,y", comments="")
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    result = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True)
+    head, *rows = result.stdout.splitlines()
+    assert head.startswith("condition number 132, floor ")
+    assert f"{float(head.split()[-1]):.0e}" == floor
+    losses = [[float(loss) for loss in row.split()[1:]] for row in rows]
+    plain, momentum = map(min, losses)
+    assert gain[0] < plain / momentum < gain[1]
+    assert all(0 < loss.index(min(loss)) < len(loss) - 1 for loss in losses), losses
+
+
 # Without solutions
 
 
@@ -50,7 +146,7 @@ def class_repository(tmp_path_factory):
     git(course, "init", "--quiet")
     git(course, "--work-tree", str(ROOT), "--git-dir", ".git", "add", "--all", str(ROOT))
     git(course, "commit", "--quiet", "--message", "The whole course")
-    pages = [(ROOT / f"web/pages/{language}/class.md").read_text() for language in ("zh", "en")]
+    pages = [instructors(language, "class-setup") for language in ("zh", "en")]
     commands = {re.search(r"```sh\n(git init.+?)```", page, re.DOTALL)[1] for page in pages}
     (both,) = commands  # the same in both languages
     subprocess.run(["sh", "-e", "-c", both], cwd=course, check=True, capture_output=True)
@@ -130,6 +226,11 @@ def test_an_update_leaves_a_learners_work_alone(class_repository, tmp_path):
 # The measurement
 
 
+def about(megabytes):
+    """Write a size to two digits or three."""
+    return f"{round(megabytes, -1):,.0f}"
+
+
 def run(lesson):
     """Run a coroutine in a thread of its own: in this one, Playwright's loop may be running."""
     with ThreadPoolExecutor() as threads:
@@ -154,6 +255,111 @@ def test_learners_who_fail_or_get_other_numbers_are_counted(monkeypatch):
     given = iter(notebooks)
     monkeypatch.setattr(classroom, "chapter", lambda: next(given))
     assert run(classroom.lesson(3, None))["failed"] == 2
+
+
+def test_the_memory_of_a_chapter_counts_the_processes_that_it_starts(tmp_path):
+    code = (
+        "import subprocess, sys\n"
+        "code = 'held = bytearray(80_000_000); print(flush=True); input()'\n"
+        "pipes = {'stdin': subprocess.PIPE, 'stdout': subprocess.PIPE}\n"
+        "with subprocess.Popen([sys.executable, '-c', code], **pipes) as child:\n"
+        "    line = child.stdout.readline()\n"
+        "    import time; time.sleep(2)\n"
+        "    child.communicate(b'\\n')"
+    )
+    path = tmp_path / "notebook.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), path)
+    entry = run(classroom.memory(path))
+    assert (entry["chapter"], entry["processes"]) == ("notebook", 2)
+    assert 110 < entry["peak_mb"] < 250  # 80 of them the child's
+
+
+def test_the_stored_measurement_is_of_a_class_of_twenty_and_of_every_chapter():
+    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
+    rows = [(row["learners"], row["threads"]) for row in measured["entries"]]
+    assert rows == [(learners, threads) for learners in (1, 20) for threads in (None, 1, 2)]
+    assert measured["failed"] == 0
+    chapters = [row["chapter"] for row in measured["chapters"]]
+    assert chapters == [name for name in order() if name not in ("index", "glossary")]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_page_shows_what_was_measured(language):
+    """Whoever measures anew is told here which lines and numbers of the page to change."""
+    text = instructors(language, "class-setup")
+    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
+    entries, chapters, server = (measured[key] for key in ("entries", "chapters", "server_mb"))
+    unset = {"zh": "未设置", "en": "unset"}[language]
+    lines = [
+        f"| {row['learners']} | {row['threads'] or unset} | {row['all_done_s']:.1f} "
+        f"| {row['run_cell_s']:.1f} | {row['cpu_s']:.1f} | {row['pss_mb']:,.0f} "
+        f"| {row['sum_pss_mb']:,.0f} |"
+        for row in entries
+    ]
+    lines += [
+        f"/{row['chapter']}.ipynb) | {row['peak_mb']:.0f} | {row['processes']} |"
+        for row in chapters
+    ]
+    assert [line for line in lines if line not in text] == []
+
+    lightest, *_, third, second, heaviest = sorted(row["peak_mb"] for row in chapters)
+    least, most = lightest + server, heaviest + server
+    three = most + second + third
+    assert chapters[-1]["peak_mb"] == heaviest  # the page says so
+    assert re.search(r"limits\.memory (\d+)M", text)[1] == "1500"
+    assert three < 1500
+    full, *_, two_threads = (row for row in entries if row["learners"] > 1)
+    machine, learners, cpu = measured["machine"], full["learners"], full["cpu_s"]
+    numbers = {
+        "en": (
+            f"The last chapter takes up to {about(most)} MB, JupyterLab included, the others up to "
+            f"{about(second + server)}.",
+            f"about {about(least)} MB, in the lightest chapter, to {about(most)} MB, in the heaviest: "
+            f"{1000 // least:.0f} learners fit into a gigabyte, or {1000 // most:.0f}.",
+            f"For {learners} learners who all run the heaviest at once, that is "
+            f"{learners * most / 1000:.0f} GB",
+            f"still open takes up to {about(three)} MB",
+            f"{server:.0f} MB when idle",
+            f"let {learners} kernels run",
+            f"with {machine['cores']} cores ({machine['processor']}) and {machine['memory_gib']} GB",
+            f"the quickest of {measured['rounds']} runs",
+            f"takes {cpu:.1f} s of a core",
+            f"on {machine['cores']} cores, {cpu * learners / machine['cores']:.0f} s for {learners}",
+            f"here {machine['cores'] // 2}.",
+            f"costs {two_threads['cpu_s'] / cpu:.1f} times the processor time",
+        ),
+        "zh": (
+            f"最后一章最多占约 {about(most)} MB，其余各章最多约 {about(second + server)} MB。",
+            f"最轻的一章约占 {about(least)} MB，在最重的一章约占 {about(most)} MB，也就是 1 GB "
+            f"内存能容纳 {1000 // least:.0f} 人，或者只有 {1000 // most:.0f} 人。",
+            f"{learners} 个人同时运行最重的一章，要 {learners * most / 1000:.0f} GB",
+            f"最多要占约 {about(three)} MB",
+            f"闲置时占 {server:.0f} MB",
+            f"让 {learners} 个内核同时运行",
+            f"有 {machine['cores']} 个核（{machine['processor']}）和 {machine['memory_gib']} GB 内存",
+            f"都取 {measured['rounds']} 次中最快的一次",
+            f"要占用一个核 {cpu:.1f} 秒",
+            f"{machine['cores']} 个核、{learners} 个人时是 "
+            f"{cpu * learners / machine['cores']:.0f} 秒",
+            f"在这里是 {machine['cores'] // 2} 个",
+            f"要花 {two_threads['cpu_s'] / cpu:.1f} 倍的处理器时间",
+        ),
+    }[language]
+    assert [number for number in numbers if number not in text] == []
+    assert f"${cpu:.1f}\\,k/c$" in text
+    assert f"classroom.py --learners {learners}" in text
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+@pytest.mark.parametrize("name", ["class", "class-setup"])
+def test_a_page_can_be_read_on_github(language, name):
+    text = instructors(language, name)
+    assert not re.search(r"\{[{%]|^\(.+\)=$", text, re.MULTILINE)
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)]+)\)", text)]
+    folder = ROOT / f"web/pages/{language}"
+    assert [link for link in links if "://" not in link and not (folder / link).exists()] == []
+    if name == "class-setup":
+        assert f"nbgitpuller=={metadata.version('nbgitpuller')}\n" in text
 
 
 # Doors

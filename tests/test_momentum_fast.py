@@ -1,12 +1,13 @@
 """`momentum-fast`: that its fast paths end where the chapter's loop ends, and what it claims."""
 
+import json
 import re
 from pathlib import Path
 
 import mxnet as mx
 import numpy as np
 import pytest
-from common import numbers, outputs
+from common import ROOT, numbers, outputs, read
 from mxnet import autograd, nd
 
 import utils
@@ -195,6 +196,45 @@ def test_what_a_loss_and_an_update_cost():
     assert count_operators(lambda: utils.squared_loss(utils.linreg(X, w, b), y).mean())[1] == 6
     w.attach_grad()
     assert count_operators(lambda: sgd_momentum([w], [nd.zeros_like(w)], 0.1, 0.9, 10))[1] == 4 + 1
+
+
+def medians():
+    """Give the stored medians, in milliseconds, by the case's name; of PyTorch, all of them."""
+    found = {}
+    for row in json.loads((ROOT / "benchmarks/results.json").read_text()):
+        for name, seconds in (
+            (row["name"], row["median_s"]),
+            (row["rival"], row["rival_median_s"]),
+        ):
+            if seconds:
+                found.setdefault(name, []).append(1000 * seconds)
+    return found
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_the_times_in_the_text_are_those_of_the_benchmarks(language):
+    (text,) = (
+        cell.source
+        for cell in read(ROOT / f"notebooks/{language}/momentum-fast.ipynb").cells
+        if cell.id == "measured"
+    )
+    found = medians()
+    times = [
+        found["(b) written naively"][0],
+        found["(a) the chapter's optimize"][0],  # beside (b); another time, beside PyTorch
+        found["fused update"][0],
+        found["(c1) compiled epoch"][0],
+        found["(c2) a matrix an update"][0],
+        found["(e) one of 4,096 settings at once"][0],
+    ]
+    rows = re.findall(r"^\| .+ \| ([\d.]+) \S+ \| ([\d,.]+) \|$", text, re.MULTILINE)
+    assert [float(time) for time, _ in rows] == [float(f"{time:.3g}") for time in times]
+    factors = [float(factor.replace(",", "")) for _, factor in rows]
+    assert factors == [float(f"{times[0] / time:.2g}") for time in times]
+    low, high = min(found["(d) PyTorch eager"]), max(found["(d) PyTorch eager"])
+    assert re.search(rf"{low:.0f} (to|到) {high:.0f} ", text)
+    for cell_id, time in (("chapter", times[1]), ("compiled", times[3])):
+        assert f" {1000 * time / counts(cell_id)[1]:.0f}" in text.split("|\n\n")[1]
 
 
 # The counter

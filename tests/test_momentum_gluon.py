@@ -2,9 +2,11 @@
 
 import re
 
+import mxnet as mx
 import numpy as np
 import pytest
 from common import outputs
+from mxnet import autograd, gluon
 
 from course.chapters import convert_lr
 
@@ -96,6 +98,27 @@ def test_optax_itself():
 
 def test_the_trainer_follows_the_same_trajectory():
     assert re.findall(r"same trajectory: (\w+)", PRINTED["same"]) == ["True", "True"]
+
+
+def state_after_a_gradient_of_one(optimizer, **settings):
+    """Give what a `Trainer` keeps for a parameter after one update."""
+    param = gluon.Parameter("x", shape=(1,))
+    param.initialize(mx.init.One())
+    trainer = gluon.Trainer([param], optimizer, {"learning_rate": 0.1, **settings})
+    with autograd.record():
+        loss = param.data() * 1
+    loss.backward()
+    trainer.step(1)
+    return trainer._updaters[0].states[0]
+
+
+def test_the_trainers_velocity_has_the_sign_of_the_second_row():
+    assert state_after_a_gradient_of_one("sgd", momentum=0.9).asscalar() == pytest.approx(-0.1)
+
+
+def test_adams_first_moment_has_the_form_of_the_average():
+    mean, _ = state_after_a_gradient_of_one("adam", beta1=0.9)
+    assert mean.asscalar() == pytest.approx((1 - 0.9) * 1)
 
 
 def test_all_converted_forms_follow_the_same_trajectory():

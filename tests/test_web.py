@@ -53,7 +53,7 @@ def test_a_page(page, language, name):
     formulas = len(re.findall(r"\$\$.+?\$\$|\$[^$]+\$", text, flags=re.DOTALL))
     if name == "playground":
         formulas = 3  # in its page in web/pages: η, γ, κ
-    if name == "class":
+    if name == "class-setup":
         formulas = 3  # k, c, and how long k learners wait
     assert len(soup.select("article .math")) == formulas
 
@@ -130,38 +130,8 @@ def test_the_buttons_of_a_chapter(site, page, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_class_page_shows_what_was_measured(page, language):
-    soup = page(language, "class")
-    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
-    unset = {"zh": "未设置", "en": "unset"}[language]
-    shown = [[cell.text for cell in row.select("td")] for row in soup.select("tbody tr")]
-    assert shown == [
-        [
-            str(row["learners"]),
-            str(row["threads"] or unset),
-            f"{row['all_done_s']:.1f}",
-            f"{row['run_cell_s']:.1f}",
-            f"{row['cpu_s']:.1f}",
-            f"{row['pss_mb']:,.0f}",
-            f"{row['sum_pss_mb']:,.0f}",
-        ]
-        for row in measured["entries"]
-    ]
-    text = soup.select_one("article").text
-    assert f"classroom.py --learners {measured['entries'][-1]['learners']}" in text
-    assert f" {measured['server_mb']:.0f} MB" in text
-
-
-def test_the_stored_measurement_is_of_a_class_of_twenty():
-    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
-    rows = [(row["learners"], row["threads"]) for row in measured["entries"]]
-    assert rows == [(learners, threads) for learners in (1, 20) for threads in (None, 1, 2)]
-    assert measured["failed"] == 0
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
 def test_the_class_page_gives_the_links_of_this_repository(page, language):
-    blocks = [block.text.strip() for block in page(language, "class").select("article pre")]
+    blocks = [block.text.strip() for block in page(language, "class-setup").select("article pre")]
     chapter = f"notebooks/{language}/momentum-scratch.ipynb"
     assert f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/{chapter}" in blocks
     (pull,) = (urlsplit(block) for block in blocks if block.startswith("https://hub.example.org"))
@@ -171,7 +141,13 @@ def test_the_class_page_gives_the_links_of_this_repository(page, language):
         "branch": ["main"],
         "urlpath": [f"lab/tree/momentum/{chapter}"],
     }
-    assert "OWNER/REPOSITORY" not in "".join(blocks)
+    assert not re.search(
+        "OWNER|REPOSITORY", page(language, "class-setup").select_one("article").text
+    )
+    for name in ("class", "class-setup"):
+        article = page(language, name).select_one("article")
+        assert not [link["href"] for link in article.select("a") if "notebooks/" in link["href"]]
+        assert not [text for text in article.select("p, li, td") if "**" in text.text]
 
 
 # The build
@@ -231,7 +207,7 @@ def faulty(tmp_path_factory):
 
 def test_no_buttons_without_an_address(faulty):
     pages = {path.stem: path.read_text() for path in faulty[0].glob("*.html")}
-    assert set(pages) == {"index", "glossary", "playground", "class", "search"}
+    assert set(pages) == {"index", "glossary", "playground", "class", "class-setup", "search"}
     for text in pages.values():
         links = [tag["href"] for tag in BeautifulSoup(text, "html.parser").select("a")]
         assert links

@@ -178,7 +178,7 @@ def test_a_page(open_page, address, language, scheme, name):
 
 
 # With code of nearly every kind, a playground and pictures, a table
-@pytest.mark.parametrize("name", ["momentum-gluon", "momentum-scratch", "class"])
+@pytest.mark.parametrize("name", ["momentum-gluon", "momentum-scratch", "class-setup"])
 def test_colours_in_the_dark(open_page, address, name):
     page = open_page(color_scheme="dark")
     page.goto(f"{address}/en/{name}.html")

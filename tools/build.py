@@ -40,6 +40,7 @@ INDEX = "index"  # the table of contents: the build lists the notebooks in it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DIGESTS = "momentum_lab"  # where a notebook's metadata says what its outputs depend on
 PINS = "requirements.txt"
+DATA = "notebooks/data"  # where `course.data` looks for the files that the code names
 
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -223,7 +224,8 @@ def digests(notebook, name, directory, graph):
         elif isinstance(node, ast.ImportFrom):
             modules |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            files |= {path for path in [directory / node.value[:200]] if path.is_file()}
+            named = [folder / node.value[:200] for folder in (directory, ROOT / DATA)]
+            files |= {path for path in named if path.is_file()}
     if "course.checks" in modules:
         modules = {one for one in modules if not one.startswith("course.checks")}
         modules.add(f"course.checks.{name.replace('-', '_')}")

@@ -46,7 +46,7 @@ START = {
 }
 MISSING = {
     "title": "404",
-    "zh": "这里没有网页。",
+    "zh": "找不到这个页面。",
     "en": "There is no such page.",
 }
 

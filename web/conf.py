@@ -2,12 +2,10 @@
 
 import ast
 import json
+import re
 import sys
-from importlib import metadata
 from pathlib import Path
-from urllib.parse import urlencode
 
-import jinja2
 import nbformat
 from docutils import nodes
 
@@ -27,9 +25,9 @@ WORDS = {
         "contents": "本页内容",
         "search": "搜索…",
         "try": "**动手试试**（[实验台](playground.md)另有一页）：",
-        "licence": "代码：{mit}许可；文字和图：{cc}许可。",
+        "licence": "代码：{mit} 许可；文字和图：{cc} 许可。",
         "more": "另有[实验台](playground.md)、[参考文献](references.md)和"
-        "给教师的[上课指南](class.md)。\n\n"
+        "给教师的[教案](class.md)。\n\n"
         "这是网页版，运行结果已经在页面上。要自己运行，请下载整个课程：笔记本会用到旁边的文件。",
     },
     "en": {
@@ -39,7 +37,7 @@ WORDS = {
         "try": "**Try it** (the [playground](playground.md) also has a page of its own):",
         "licence": "Code: {mit}. Text and figures: {cc}.",
         "more": "See also the [playground](playground.md), the [references](references.md) and, "
-        "[for instructors](class.md), how to run a class.\n\n"
+        "[for instructors](class.md), a teaching plan.\n\n"
         "This is the web edition, with the results in place. To run a notebook yourself, get the "
         "whole course, as a notebook needs the files around it.",
     },
@@ -134,36 +132,14 @@ def playgrounds(docname, cell):
         yield f"{WORDS['try']}\n\n{playground(state)}"
 
 
-def class_page(template):
-    """Fill in the page for instructors: links, and what benchmarks/classroom.py measured."""
-    measured = json.loads((ROOT / "benchmarks/classroom.json").read_text())
-    entries, server = measured["entries"], measured["server_mb"]
-    full, *_, two_threads = (row for row in entries if row["learners"] > 1)
-    one, three = (server + notebooks * full["pss_mb"] for notebooks in (1, 3))
-    named = repository or "OWNER/REPOSITORY"
-    chapter = f"notebooks/{FOLDER}/momentum-scratch.ipynb"
-    pull = {
-        "repo": f"https://github.com/{named}",
-        "branch": "main",
-        "urlpath": f"lab/tree/{named.partition('/')[2]}/{chapter}",
-    }
-    environment = jinja2.Environment(trim_blocks=True, undefined=jinja2.StrictUndefined)
-    environment.filters |= {"s": "{:.1f}".format, "mb": "{:,.0f}".format}
-    return environment.from_string(template).render(
-        measured,
-        repository=repository,
-        binder=f"https://mybinder.org/v2/gh/{named}/main?urlpath=lab/tree/{chapter}",
-        pull=f"https://hub.example.org/hub/user-redirect/git-pull?{urlencode(pull)}",
-        nbgitpuller=metadata.version("nbgitpuller"),
-        full=full,
-        peak=max(row["peak_rss_mb"] for row in entries),
-        one=one,
-        three=three,
-        per_gb_one=int(1000 / one),
-        per_gb_three=int(1000 / three),
-        wait=full["cpu_s"] * full["learners"] / measured["machine"]["cores"],
-        ratio=two_threads["cpu_s"] / full["cpu_s"],
-    )
+def from_github(page):
+    """Make a page that is to be read on GitHub, too, one for Sphinx, and fill in our name there."""
+    page = page.replace(f"../../../notebooks/{FOLDER}/", "")
+    page = re.sub(r'<a id="([\w-]+)"></a>', r"(\1)=", page)
+    if repository:
+        owner, name = repository.split("/")
+        page = page.replace("OWNER", owner).replace("REPOSITORY", name)
+    return page
 
 
 def with_exercises(docname, cells):
@@ -187,8 +163,8 @@ def write_exercises(app, exception):
 
 def adapt(app, docname, source):
     """Make a page of a notebook: its bytes, unchanged, are what the reader downloads."""
-    if docname == "class":
-        source[0] = class_page(source[0])
+    if docname.startswith("class"):
+        source[0] = from_github(source[0])
     if app.env.doc2path(docname).suffix != ".ipynb":
         return
     notebook = nbformat.reads(source[0], as_version=4)
@@ -206,7 +182,7 @@ def adapt(app, docname, source):
     cells = with_exercises(docname, cells)
     if docname == app.config.root_doc:
         pages = [name for name in order() if name != docname]
-        pages += ["playground", "references", "class"]
+        pages += ["playground", "references", "class", "class-setup"]
         toctree = "\n".join(["```{toctree}", ":hidden:", *pages, "```"])
         cells.append(nbformat.v4.new_markdown_cell(f"{WORDS['more']}\n\n{toctree}"))
     notebook.cells = cells

@@ -44,12 +44,14 @@ def number(**answer):
     ((name, value),) = answer.items()
     taken = as_number(value)
     if taken is None:
-        raise Answered(
-            wrong(
-                f"{name} 应当是一个数，你给出的是 {shown(value)}。",
-                f"{name} should be a number, got {shown(value)}.",
-            )
+        zh, en = (
+            f"{name} 应当是一个数，你给出的是 {shown(value)}。",
+            f"{name} should be a number, got {shown(value)}.",
         )
+        if isinstance(value, (str, tuple)):
+            zh += "不加引号，小数点用点，例如 0.5。"
+            en += " It is written without quotes, and with a decimal point, as 0.5."
+        raise Answered(wrong(zh, en))
     return float(f"{taken:.7g}")
 
 

@@ -1,9 +1,9 @@
 """The checks of `momentum-clinic`."""
 
 from course.checks import updates
-from course.checks.answers import called, one_of
+from course.checks.answers import called, given, one_of
 from course.checks.questions import Number, about, near, question
-from course.checks.verdict import attempt, check, right, unanswered, wrong
+from course.checks.verdict import attempt, check, right, shown, unanswered, wrong
 
 
 def _healthy(params, vs, lr, mom, batch_size):
@@ -114,6 +114,22 @@ PATIENTS = {
     6: "nesterov",
     7: "shared",
 }
+# The lines of each patient, as it comes, in any one of which the bug may be said to stand.
+LINES = {
+    1: ("v[:] = mom * v + lr * param.grad",),
+    2: ("v = mom * v + lr / batch_size * param.grad",),
+    3: ("v[:] = mom * v + param.grad / batch_size", "param -= lr * v"),
+    4: ("param += v",),
+    5: ("v[:] = lr / batch_size * param.grad",),
+    6: ("param -= mom * v + gradient",),
+    7: ("v = vs[0]", "for param in params:"),
+}
+SAME_CURVE = {"rebound", "overwritten"}
+
+
+def patients():
+    """Give the patients by their numbers, for whoever is to see the symptoms before the code."""
+    return {number: BUGS[word][0] for number, word in PATIENTS.items()}
 
 
 forgotten_batch_size = question(
@@ -144,28 +160,79 @@ forgotten_batch_size = question(
         ),
     ),
     right=(
-        "相当于 η = 1。用全部样本时这还在稳定边界 2(1+γ) = 3.8 以内；可是每个小批量只有 10 个样本，"
-        "曲率和梯度时大时小，步子又大，损失难免上蹿下跳。",
-        "it is like η = 1. With all examples at once that would still be inside the stability edge, "
-        "2(1+γ) = 3.8; but every minibatch of 10 has a curvature of its own, and the loss jumps about.",
+        "相当于 η = 1，稳定边界是 λ = 2(1+γ)/η = 3.8。用全部样本时 λ 最大是 1；"
+        "试了 4,000 个小批量，单看也没有一个到边界（最大的 λ 是 3.4）。可是每次更新换一个小批量，"
+        "Hessian 矩阵也跟着变：在一个 H 下积累的速度，到了下一个 H 就不合适，步子又大，损失难免上蹿下跳。",
+        "it is like η = 1, with the stability edge at λ = 2(1+γ)/η = 3.8. With all examples at once the "
+        "largest λ is 1, and of 4,000 minibatches none is beyond the edge by itself either (the largest λ "
+        "is 3.4). But the Hessian changes from update to update: a velocity built up under one H does "
+        "not suit the next, and with steps so large the loss jumps about.",
     ),
 )
 
 
 @check
-def patient(number, bug, update):
-    """Check the diagnosis of a patient, 1 to 7, and whether its update is mended."""
+def hypotheses(words):
+    """Check what a learner suspects of the patients, {number: word}, against their curves alone."""
+    given(hypotheses=words)
+    if not isinstance(words, dict) or set(words) != set(PATIENTS):
+        return wrong(
+            f"hypotheses 应当是 {{1: 词, …, 7: 词}}，你给出的是 {shown(words)}。",
+            f"hypotheses should be {{1: word, …, 7: word}}, got {shown(words)}.",
+        )
+    if left := [number for number in PATIENTS if words[number] is None]:
+        return unanswered(
+            f"这些病人还没有猜：{'、'.join(map(str, left))}。",
+            f"write down what you suspect of {', '.join(map(str, left))} as well.",
+        )
+    fit = 0
+    for number, word in PATIENTS.items():
+        said = one_of(WORDS, **{f"hypotheses[{number}]": words[number]})
+        fit += said == word or {said, word} == SAME_CURVE
+    if fit < len(PATIENTS):
+        return wrong(
+            f"7 个猜想中有 {fit} 个与曲线相符。想好了再改，或者接着往下做，打开代码就知道了。",
+            f"{fit} of the 7 fit their curves. Think again, or go on: the code will tell.",
+        )
+    return right(
+        "七个都与曲线相符。但 2 号和 5 号的曲线完全一样，谁是哪种病，只有看代码才知道。",
+        "all seven fit their curves. But patients 2 and 5 have the same curve: which of them has "
+        "which disease, only the code tells.",
+    )
+
+
+def _squeezed(line):
+    return "".join(line.split("#")[0].split())
+
+
+@check
+def patient(number, bug, line, update):
+    """Check the diagnosis of a patient, 1 to 7: the line, then the cause; then whether it is mended."""
     if number not in list(PATIENTS):
         return wrong("病人的编号是 1 到 7。", "the patients' numbers are 1 to 7.")
+    given(bug=bug, line=line)
+    if not isinstance(line, str):
+        return wrong(
+            f"line 应当是写错的那一行代码，放在引号里；你给出的是 {shown(line)}。",
+            f"line should be the line of code that is wrong, in quotes; got {shown(line)}.",
+        )
+    if _squeezed(line) not in map(_squeezed, LINES[number]):
+        return wrong(
+            f"错不在这一行：{shown(line)}。照抄病人原来的代码中写错的那一行，只要一行。",
+            f"that is not where it goes wrong: {shown(line)}. Copy the one wrong line of the patient's "
+            "code as it came.",
+        )
     word = one_of(WORDS, bug=bug)
     if word != PATIENTS[number]:
         _, zh, en = BUGS[word]
-        return wrong(f"不是这种病：{zh}", f"it is not that: {en}")
+        return wrong(
+            f"行找对了，但不是这种病：{zh}", f"the line is right, but it is not that: {en}"
+        )
     found = updates.diagnose(update)
     if found.kind == "right":
         return right(
-            "病因说对了，也治好了：每一步都与公式一致。",
-            "cause named and patient cured; it follows the formula at every step.",
+            "错在哪一行、病因是什么，都说对了，也治好了：每一步都与公式一致。",
+            "line and cause named and patient cured; it follows the formula at every step.",
         )
     return wrong(
         f"病因说对了，函数还没有治好：{found.zh}",

@@ -1,9 +1,11 @@
 """The checks of `momentum-distributed`."""
 
+import math
+
 import numpy as np
 from mxnet import nd
 
-from course.checks.questions import Number, about, near, question, task
+from course.checks.questions import Number, about, below, near, question, task
 from course.checks.verdict import Answered, wrong
 
 received_bytes = question(
@@ -12,6 +14,21 @@ received_bytes = question(
         "received",
         right=near(8e6),
         mistakes=(
+            (
+                about(4e6 / 3),
+                "received 是一个工作进程推给一个服务器的字节数；一共有 6 个工作进程。",
+                "received is what one worker pushes to one server; there are 6 workers.",
+            ),
+            (
+                about(8e6 / 2**10, 8e6 / 2**20),
+                "received 要以字节为单位；那是以 KiB 或者 MiB 为单位的。",
+                "received should be in bytes; that is in KiB, or in MiB.",
+            ),
+            (
+                about(0.008),
+                "received 要以字节为单位；那是以 GB 为单位的。",
+                "received should be in bytes; that is the number of gigabytes.",
+            ),
             (
                 about(2e6),
                 "received 是数的个数；每个数占 4 字节。",
@@ -155,6 +172,7 @@ combine = task(
     cases=_grads_of_workers,
     expected=_reduced_by(sum),
     take=_gradients,
+    wanted=("一个列表，每个参数一个 NDArray", "a list with an NDArray for each parameter"),
     mistakes={
         "mean": (
             _reduced_by(lambda grads: sum(grads) / len(grads)),
@@ -191,6 +209,16 @@ implicit_momentum = question(
         right=near(0.9),
         mistakes=(
             (
+                about(0.75),
+                "那是 4 个工作进程的；这里有 10 个。",
+                "that is for 4 workers; here there are 10.",
+            ),
+            (
+                about(8 / 9),
+                "那是 1 − 1/(W−1)；概率里是 W 本身，不是平均滞后 W − 1。",
+                "that is 1 − 1/(W−1); in the probabilities stands W itself, not the mean staleness W − 1.",
+            ),
+            (
                 about(9),
                 "这是平均滞后；动量参数在 0 与 1 之间。",
                 "that is the mean staleness; a momentum parameter lies between 0 and 1.",
@@ -199,6 +227,11 @@ implicit_momentum = question(
                 about(0.1),
                 "这是新梯度的权重 1/W；旧的速度保留多少？",
                 "that is 1/W, the weight of a new gradient. What share of the old velocity is kept?",
+            ),
+            (
+                (*below(0), (1, math.inf)),
+                "动量参数在 0 与 1 之间。",
+                "a momentum parameter lies between 0 and 1.",
             ),
         ),
         otherwise=(

@@ -10,8 +10,18 @@ multiplications = question(
     """Check the multiplications for a gradient with 100 features, minibatches of 10.""",
     Number(
         "from_data",
-        right=near(2000),
+        right=near(2000, rel=1e-6),
         mistakes=(
+            (
+                about(4000, 3980),
+                "from_data 把加法也算上了；只数乘法。",
+                "from_data counts additions as well; only multiplications are asked for.",
+            ),
+            (
+                near(2010, 2020),
+                "from_data 多了一些：偏置不算。",
+                "from_data is a little more: leave the bias aside.",
+            ),
             (
                 about(1000),
                 "from_data 只算了一个乘积；误差算好之后，还要左乘 Xᵀ。",
@@ -37,8 +47,29 @@ multiplications = question(
     ),
     Number(
         "from_hessian",
-        right=near(10_000),
-        mistakes=(),
+        right=near(10_000, rel=1e-6),
+        mistakes=(
+            (
+                near(100),
+                "from_hessian 是结果里一个数要的次数；结果里有 100 个数。",
+                "from_hessian counts one number of the result; there are 100.",
+            ),
+            (
+                about(1e6),
+                "from_hessian 是矩阵乘矩阵的次数；w 只有一列。",
+                "from_hessian is for a matrix times a matrix; w has a single column.",
+            ),
+            (
+                about(20_000, 19_900),
+                "from_hessian 把加法也算上了；只数乘法。",
+                "from_hessian counts additions as well; only multiplications are asked for.",
+            ),
+            (
+                near(10_100, 10_201),
+                "from_hessian 多了一些：偏置不算。",
+                "from_hessian is a little more: leave the bias aside.",
+            ),
+        ),
         otherwise=(
             "from_hessian 不对：H 的形状是 (100, 100)，与小批量的大小无关。",
             "from_hessian is not right. H has shape (100, 100), whatever the batch size.",
@@ -46,10 +77,10 @@ multiplications = question(
     ),
     together=((near(10_000), near(2000), "两个答案正好对调了。", "the two answers are swapped."),),
     right=(
-        "2Bd = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 Bd² 次；"
+        "2|B|d = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 |B|d² 次；"
         "第四步的矩阵更大，(2d+3)² = 41209 个数。",
-        "2Bd = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper; "
-        "making H takes another Bd², and step 4's matrix is larger still, (2d+3)² = 41,209 numbers.",
+        "2|B|d = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper; "
+        "making H takes another |B|d², and step 4's matrix is larger still, (2d+3)² = 41,209 numbers.",
     ),
 )
 
@@ -96,8 +127,8 @@ def _by_autograd(F, features, labels, w, b):
 def _by_slope(slope):
     """Give the function that takes `slope(errors)` for the derivative of the loss."""
 
-    def gradient(F, features, labels, w, b):
-        slopes = slope(nd.dot(features, w) + b - labels)
+    def gradient(F, features, labels, w, b, bias=1):
+        slopes = slope(nd.dot(features, w) + bias * b - labels)
         return _flat([nd.dot(features, slopes, transpose_a=True), slopes.sum(axis=0)])
 
     return gradient
@@ -137,6 +168,10 @@ log_cosh_gradient = task(
     cases=_minibatches,
     expected=_by_autograd,
     take=_gradients,
+    wanted=(
+        "两个 NDArray 的列表，w 和 b 的梯度",
+        "a list of two NDArrays, the gradients of w and of b",
+    ),
     also=_can_be_compiled,
     mistakes={
         "squared loss": (
@@ -154,6 +189,43 @@ log_cosh_gradient = task(
             lambda *case: -_by_autograd(*case),
             "符号反了：误差是预测减去标签。",
             "the sign is reversed: the error is the prediction minus the label.",
+        ),
+        "second derivative": (
+            _by_slope(lambda errors: 1 - nd.tanh(errors) ** 2),
+            "这里用的是 tanh 的导数；损失的导数是 tanh 本身。",
+            "this uses the derivative of tanh; the loss's derivative is tanh itself.",
+        ),
+        "tanh times the error": (
+            _by_slope(lambda errors: nd.tanh(errors) * errors),
+            "tanh 又乘了一次误差；损失对预测的导数就是 tanh。",
+            "tanh is multiplied by the error; the loss's derivative by the prediction is tanh alone.",
+        ),
+        "without b": (
+            lambda *case: _by_slope(nd.tanh)(*case, bias=0),
+            "误差里漏了偏置 b。",
+            "the bias b is missing from the error.",
+        ),
+        "mean for b": (
+            lambda F, features, *case: np.concatenate(
+                [
+                    _by_autograd(F, features, *case)[:-1],
+                    _by_autograd(F, features, *case)[-1:] / len(features),
+                ]
+            ),
+            "w 的梯度对了；b 的是平均，也应当是和。",
+            "the gradient of w is right; that of b is a mean, and should be a sum, too.",
+        ),
+        "without labels": (
+            lambda F, features, labels, *params: _by_slope(nd.tanh)(
+                F, features, 0 * labels, *params
+            ),
+            "没有用到标签：误差是预测减去标签。",
+            "the labels are not used: the error is the prediction minus the label.",
+        ),
+        "twice": (
+            lambda *case: 2 * _by_autograd(*case),
+            "大了一倍。",
+            "that is twice the gradient.",
         ),
         "loss": (
             _by_slope(lambda errors: nd.log(nd.cosh(errors))),

@@ -2,7 +2,7 @@
 
 from course.checks import updates
 from course.checks.answers import written
-from course.checks.questions import Number, about, near, question
+from course.checks.questions import Number, about, below, near, question
 from course.checks.verdict import check
 
 step_after_decay = question(
@@ -15,6 +15,26 @@ step_after_decay = question(
                 about(2.5),
                 "inside_step 是衰减之前的步子；新的 η 已经用在最新的梯度上。",
                 "inside_step is the step before the decay; the newest gradient has the new η already.",
+            ),
+            (
+                near(2),
+                "inside_step 只是旧的速度乘以 γ；漏了最新的梯度。",
+                "inside_step is the old velocity times γ; the newest gradient is missing.",
+            ),
+            (
+                near(2.55, 2.45),
+                "inside_step 里旧的速度没有乘以 γ。",
+                "in inside_step the old velocity is not multiplied by γ.",
+            ),
+            (
+                near(0.05),
+                "inside_step 漏了旧的速度。",
+                "the old velocity is missing from inside_step.",
+            ),
+            (
+                below(0),
+                "inside_step 是速度，也就是 x 减去的那个数，是正的。",
+                "inside_step is the velocity, the number that x subtracts, and positive.",
             ),
             (
                 about(0.25),
@@ -35,6 +55,21 @@ step_after_decay = question(
                 about(2.5),
                 "outside_step 是衰减之前的步子；η 在外面，新的 η 乘的是整个速度。",
                 "outside_step is the step before the decay; outside, the new η multiplies the velocity.",
+            ),
+            (
+                near(5),
+                "outside_step 是速度本身；这一步是它的 η 倍。",
+                "outside_step is the velocity itself; the step is η times it.",
+            ),
+            (
+                near(2.05),
+                "outside_step 是 η 在里面时的步子；η 在外面，新的 η 乘的是整个速度。",
+                "outside_step is the step for η inside; outside, the new η multiplies the whole velocity.",
+            ),
+            (
+                below(0),
+                "outside_step 是 x 减去的那个数，是正的。",
+                "outside_step is the number that x subtracts, and positive.",
             ),
             (
                 about(0.05),
@@ -76,6 +111,12 @@ average_learning_rate = question(
                 "损失若相同，0.5 就对了；可是 average_path 的损失没有 1/2，它的梯度是几倍？",
                 "0.5 would be right if the losses were the same; average_path's lacks the ½. "
                 "What does that make of its gradient?",
+            ),
+            (
+                about(0.1),
+                "方向反了：average_path 的梯度是 2 倍，学习率就不该加倍；平均的写法里，梯度还多乘了 1−γ。",
+                "the other way round: average_path's gradient is twice as large, so its learning rate must "
+                "not be doubled; and the average multiplies the gradient by 1−γ.",
             ),
             (
                 about(1),

@@ -60,12 +60,11 @@ same_noise = question(
 )
 
 
-def _size(rounded=math.ceil, mom_used=True, power=1):
+def _size(rounded=math.ceil, power=1, formula=_stationary_variance):
     """Give a `smallest_batch`: the right one, or one with the mistake asked for."""
 
     def smallest_batch(lr, mom, curvature, variance, target):
-        needed = _stationary_variance(lr, mom * mom_used, curvature, variance) / target
-        return rounded(needed**power)
+        return rounded((formula(lr, mom, curvature, variance) / target) ** power)
 
     return smallest_batch
 
@@ -104,9 +103,40 @@ smallest_batch = task(
             "one too many where the division is exact: a variance equal to target is enough.",
         ),
         "without momentum": (
-            _size(mom_used=False),
+            _size(formula=lambda lr, mom, c, variance: _stationary_variance(lr, 0, c, variance)),
             "没有用到动量：mom 使方差变大。",
             "mom is not used, and it makes the variance larger.",
+        ),
+        "without curvature": (
+            _size(formula=lambda lr, mom, c, variance: _stationary_variance(lr, mom, 1, variance)),
+            "没有用到 curvature。",
+            "curvature is not used.",
+        ),
+        "without variance": (
+            _size(formula=lambda lr, mom, c, variance: _stationary_variance(lr, mom, c, 1)),
+            "没有用到 variance。",
+            "variance is not used.",
+        ),
+        "with the defaults": (
+            _size(formula=lambda lr, mom, c, variance: _stationary_variance(lr, mom, 1, 1)),
+            "curvature 和 variance 都没有用到。",
+            "neither curvature nor variance is used.",
+        ),
+        "exchanged": (
+            _size(formula=lambda lr, mom, c, variance: _stationary_variance(lr, mom, variance, c)),
+            "curvature 和 variance 对调了。",
+            "curvature and variance are exchanged.",
+        ),
+        "approximation": (
+            _size(formula=lambda lr, mom, c, variance: lr / (1 - mom) * variance / (2 * c)),
+            "这是 ηλ 很小时的近似，得到的批量有时太小：要用完整的公式。",
+            "that is the approximation for small ηλ, which is sometimes too small a batch: "
+            "take the full formula.",
+        ),
+        "inverse": (
+            _size(power=-1),
+            "除反了：应当是方差除以 target，方差越大，批量就要越大。",
+            "the other way round: divide the variance by target; more variance wants a larger batch.",
         ),
         "root": (
             _size(power=0.5),

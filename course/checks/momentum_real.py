@@ -30,6 +30,21 @@ untrained_loss = question(
                 "the loss comes from the logarithm of the true class's probability.",
             ),
             (
+                about(0.1 * math.log(10)),
+                "这是 −p ln p，只有真正的一类才算，不必再乘以概率。",
+                "that is −p ln p; only the true class counts, and its −ln p is not multiplied by p.",
+            ),
+            (
+                about(10 * math.log(10)),
+                "这是 10 类之和；损失里只有真正的那一类。",
+                "that is the sum over 10 classes; the loss takes only the true one.",
+            ),
+            (
+                about(math.log(2), 10 * math.log(2)),
+                "那是每个输出各做一次二分类时的；softmax 把 10 个输出一起变成概率。",
+                "that is for yes or no at each output; softmax makes probabilities of all 10 together.",
+            ),
+            (
                 about(1),
                 "用了以 10 为底的对数；交叉熵用自然对数。",
                 "that takes the logarithm to base 10; cross-entropy takes the natural one.",
@@ -77,6 +92,28 @@ def _classified(rng):
         outputs[np.arange(n), said] = 9 + rng.random(n)
         order = rng.permutation(n)
         yield nd.array(outputs[order]), nd.array(truth[order]), digit
+
+
+def _picked(share):
+    """Give the function that takes a mask of zeros and ones for an index: rows 0 and 1, mixed."""
+
+    def recall(outputs, truth, digit):
+        said, true = outputs.asnumpy().argmax(axis=1), truth.asnumpy()
+
+        def pick(array):
+            return array.take((true == digit).astype(int), mode="clip")
+
+        return share(pick(said), pick(true), digit, (true == digit).sum())
+
+    return recall
+
+
+MASK = (
+    "NDArray 没有布尔掩码：truth == digit 是 0 和 1 这些数，用作下标，取出的只是第 0 行和第 1 行。"
+    "把两个掩码相乘再求和。",
+    "an NDArray knows no Boolean masks: `truth == digit` holds the numbers 0 and 1, which as indices "
+    "pick rows 0 and 1 only. Multiply two masks and sum.",
+)
 
 
 def _counted(share):
@@ -131,6 +168,35 @@ recall = task(
             "这是判断错误的比例。",
             "that is the share classified wrongly.",
         ),
+        "mask, classified as digit": (
+            _picked(lambda said, true, digit, count: (said == digit).mean()),
+            *MASK,
+        ),
+        "mask, right": (_picked(lambda said, true, digit, count: (said == true).mean()), *MASK),
+        "mask, divided by count": (
+            _picked(lambda said, true, digit, count: (said == true).sum() / count),
+            *MASK,
+        ),
+        "F1": (
+            _counted(lambda said, true, hit: 2 * hit.sum() / (said.sum() + true.sum())),
+            "这是 F1，精确率与召回率的调和平均。",
+            "that is F1, the harmonic mean of precision and recall.",
+        ),
+        "either": (
+            _counted(lambda said, true, hit: hit.sum() / (said | true).sum()),
+            "分母里多了别的样本：只要真正是 digit 的。",
+            "too many examples are counted: divide by those that really are digit, and no others.",
+        ),
+        "said of all": (
+            _counted(lambda said, true, hit: said.mean()),
+            "这是被判断为 digit 的比例，没有用到标签。",
+            "that is the share classified as digit; the labels are not used.",
+        ),
+        "said of true": (
+            _counted(lambda said, true, hit: said.sum() / true.sum()),
+            "分子是判断为 digit 的个数，其中有的并不是 digit。",
+            "that counts all that are classified as digit, right or wrong; only the right ones count.",
+        ),
         "share in the data": (
             _counted(lambda said, true, hit: true.mean()),
             "这是 digit 在数据中所占的比例，没有用到网络的输出。",
@@ -154,37 +220,62 @@ recall = task(
 )
 
 best_lr_heavy = question(
-    """Check the best of four learning rates for γ = 0.99.""",
+    """Check the best of five learning rates for γ = 0.99, and the validation loss that it gives.""",
     Number(
-        "answer",
-        right=near(0.01),
+        "lr",
+        right=near(0.005),
         mistakes=(
             (
-                about(0.1),
-                "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？看看 tune 给出的损失。",
-                "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99? "
-                "Compare the losses that tune gives.",
+                near(0.0025),
+                "有效学习率只有 0.25。看看 tune 给出的损失，取三个种子的平均。",
+                "its effective learning rate is only 0.25. Look at the losses that tune gives, "
+                "averaged over the three seeds.",
             ),
             (
-                about(1),
-                "太大了：有效学习率是 η/(1−γ) = 100，看看验证损失。",
-                "too large: the effective learning rate is η/(1−γ) = 100. Look at the validation loss.",
+                near(0.01, 0.02, 0.04),
+                "有效学习率 η/(1−γ) 是 {value:g}/0.01，比不用动量时最佳的 0.4 大。"
+                "看看 tune 给出的损失，取三个种子的平均。",
+                "its effective learning rate η/(1−γ) is {value:g}/0.01, more than the 0.4 that is best "
+                "without momentum. Look at the losses that tune gives, averaged over the three seeds.",
             ),
             (
-                about(0.001),
-                "太小了：有效学习率只有 0.1，5 个迭代周期还不够。",
-                "too small: with an effective learning rate of 0.1, 5 epochs are not enough.",
+                near(0.05),
+                "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？",
+                "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99?",
             ),
         ),
         otherwise=(
-            "答案应当是 0.001、0.01、0.1、1 之一，你给出的是 {value:g}。",
-            "the answer should be one of 0.001, 0.01, 0.1 and 1, got {value:g}.",
+            "lr 应当是 0.0025、0.005、0.01、0.02、0.04 之一，你给出的是 {value:g}。",
+            "lr should be one of 0.0025, 0.005, 0.01, 0.02 and 0.04, got {value:g}.",
+        ),
+    ),
+    Number(
+        "loss",
+        right=near(0.494, rel=0.03),
+        mistakes=(
+            (
+                near(0.434, rel=0.02),
+                "这是三个种子中最低的；要的是平均。",
+                "that is the lowest of the three seeds; asked is their mean.",
+            ),
+            (
+                near(0.196, rel=0.03),
+                "这是 γ = 0.9 时的损失。",
+                "that is the loss for γ = 0.9.",
+            ),
+        ),
+        otherwise=(
+            "学习率对了；loss 应当是 tune 给出的、这个学习率的三个损失的平均，你给出的是 {value:g}。",
+            "the learning rate is right; loss should be the mean of the three losses that tune gives "
+            "for it, got {value:g}.",
         ),
     ),
     right=(
-        "γ 从 0.9 到 0.99，1/(1−γ) 变成 10 倍，最佳的学习率降到约十分之一。只是大致如此："
-        "5 个迭代周期是 60 次更新，速度还来不及积累到底。",
-        "from γ = 0.9 to 0.99, 1/(1−γ) grows tenfold, and the best learning rate shrinks to about a tenth. "
-        "Only roughly: 5 epochs are 60 updates, too few for the velocity to build up fully.",
+        "有效学习率是 0.5，与 γ = 0.9 时的一样，预测得不错；可是损失是那时的两倍多。"
+        "γ = 0.99 的速度大约要 100 次更新才积累得起来，5 个迭代周期却只有 60 次：有效学习率告诉你到哪里去找，"
+        "不保证找到的有多好。",
+        "an effective learning rate of 0.5, as for γ = 0.9: well predicted. But the loss is more than "
+        "twice as high. With γ = 0.99 the velocity takes some 100 updates to build up, and 5 epochs are "
+        "60: the effective learning rate tells where to look, not how good it is what you find there.",
     ),
 )

@@ -126,12 +126,17 @@ final_velocity = question(
                 "the geometric series starts at 1, not at γ: the newest gradient carries no γ.",
             ),
             (
+                about(0.3 * 0.95),
+                "这是第一次更新后的速度再乘以 γ；此后每次更新还要加上 ηg。",
+                "that is γ times the velocity after one update; each later update adds ηg again.",
+            ),
+            (
                 about(0.3 * (1 - 0.95)),
                 "这比 ηg 还小；而旧的速度一直在累加，最终应当比 ηg 大。",
                 "that is less than ηg; but old velocities keep adding up, so it should be more than ηg.",
             ),
             (
-                about(0.3 / 0.95),
+                about(0.3 / 0.95, 0.3 / 1.95, 0.3 / (1 - 0.95**2)),
                 "分母不对：几何级数 1 + γ + γ² + … 的和是多少？",
                 "the denominator is wrong: what is the sum of the geometric series 1 + γ + γ² + …?",
             ),

@@ -5,14 +5,30 @@ import math
 import numpy as np
 from mxnet import nd
 
-from course.checks.questions import Number, below, near, question, task
+from course.checks.questions import Number, about, below, near, question, task
 
 condition_number_factors = question(
     """Check by how much more updates each method needs when κ grows from 100 to 400.""",
     Number(
         "factor_plain",
         right=near(4, rel=0.1),
-        mistakes=(),
+        mistakes=(
+            (
+                near(2, rel=0.1),
+                "factor_plain 不对：那是 κ 的倍数的平方根；梯度下降的线斜率是 1。",
+                "factor_plain is not right: that is the square root; gradient descent's line has slope 1.",
+            ),
+            (
+                about(16),
+                "factor_plain 不对：那是 κ 的倍数的平方；梯度下降的线斜率是 1。",
+                "factor_plain is not right: that is the square; gradient descent's line has slope 1.",
+            ),
+            (
+                ((-math.inf, 1),),
+                "factor_plain 不对：更新次数变多了，倍数大于 1。",
+                "factor_plain is not right: more updates are needed, so the factor exceeds 1.",
+            ),
+        ),
         otherwise=(
             "factor_plain 不对：看上面的输出，κ 变成 10 倍时，梯度下降的更新次数变成几倍。",
             "factor_plain is not right. In the output above, when κ grows tenfold, by what factor do "
@@ -62,11 +78,12 @@ def _data_sets(rng):
     ]
 
 
-def _edge(limit=lambda mom: 2 * (1 + mom), extend=True, mean=True, pick=np.max):
+def _edge(limit=lambda mom: 2 * (1 + mom), extend=True, mean=True, pick=np.max, centred=False):
     """Give an `edge_lr`: the right one, or one with the mistake asked for."""
 
     def edge_lr(X, mom):
         X = X.asnumpy().astype("float64")
+        X = X - centred * X.mean(axis=0)
         features = np.column_stack([X, np.ones(len(X))]) if extend else X
         H = features.T @ features / (len(X) if mean else 1)
         return limit(mom) / pick(np.linalg.eigvalsh(H))
@@ -86,8 +103,8 @@ edge_lr = task(
         ),
         "half": (
             _edge(limit=lambda mom: 1 + mom),
-            "分子漏了因数 2。",
-            "the factor 2 is missing.",
+            "小了一半：边界的分子里有因数 2，损失里有 1/2。",
+            "half as large as it should be: the edge's numerator has a factor 2, and the loss its ½.",
         ),
         "2/(1−γ)": (
             _edge(limit=lambda mom: 2 / (1 - mom)),
@@ -104,6 +121,46 @@ edge_lr = task(
             _edge(mean=False),
             "损失取的是平均，H 要除以样本数。",
             "the loss is a mean, so H must be divided by the number of examples.",
+        ),
+        "neither bias nor momentum": (
+            _edge(limit=lambda mom: 2, extend=False),
+            "没有用到 mom，也漏了偏置：给每个样本添上恒为 1 的特征。",
+            "mom is not used, and the bias is missing: extend each example by a feature that is always 1.",
+        ),
+        "Polyak": (
+            _edge(limit=lambda mom: (1 + mom**0.5) ** 2),
+            "那是临界阻尼的学习率 (1+√γ)²/λ；边界在更大的地方。",
+            "that is the rate of critical damping, (1+√γ)²/λ; the edge lies further out.",
+        ),
+        "trace": (
+            _edge(pick=np.sum),
+            "这里用的是所有特征值之和；决定边界的是最大的一个。",
+            "this uses the sum of all eigenvalues; the largest decides.",
+        ),
+        "root": (
+            _edge(pick=lambda values: np.max(values) ** 0.5),
+            "这里用的是 λ_max 的平方根：奇异值要平方才是特征值。",
+            "this uses the square root of λ_max: singular values are to be squared.",
+        ),
+        "squared": (
+            _edge(pick=lambda values: np.max(values) ** 2),
+            "λ_max 平方了：特征值本身就是曲率。",
+            "λ_max is squared; the eigenvalue itself is the curvature.",
+        ),
+        "centred": (
+            _edge(centred=True),
+            "减去了各个特征的平均值；H 由特征本身算出。",
+            "the features' means are subtracted; H is made of the features as they are.",
+        ),
+        "λ": (
+            lambda X, mom: 2 * (1 + mom) / _edge()(X, mom),
+            "这是 λ_max 本身；边界是 2(1+γ) 除以它。",
+            "that is λ_max itself; the edge is 2(1+γ) divided by it.",
+        ),
+        "inverse": (
+            lambda X, mom: 1 / _edge()(X, mom),
+            "分子和分母颠倒了。",
+            "numerator and denominator are exchanged.",
         ),
         "smallest": (
             _edge(pick=np.min),

@@ -52,7 +52,7 @@ def _matrix(value, case):
     """Make a 2 × 2 array of float64 of what a learner's function returned, or None."""
     try:
         value = value.asnumpy() if hasattr(value, "asnumpy") else value
-        matrix = np.array(value, dtype="float64")
+        matrix = np.array(None if np.iscomplexobj(value) else value, dtype="float64")
     except Exception:  # whatever the learner's object raises
         return None
     return matrix if matrix.shape == (2, 2) and np.isfinite(matrix).all() else None
@@ -67,6 +67,7 @@ nesterov_matrix = task(
     cases=lambda rng: [*rng.uniform(0.2, 0.8, size=(3, 2)).tolist(), (0.5, 0.0), (1.4, 0.6)],
     expected=_ahead,
     take=_matrix,
+    wanted=("一个 2 × 2 的列表或数组，里面是数", "a 2 × 2 list or array of numbers"),
     mistakes={
         "heavy ball": (
             lambda h, mom: [[mom, h], [-mom, 1 - h]],
@@ -108,6 +109,42 @@ nesterov_matrix = task(
             "第一行对了；第二行是 z 减去整个新的速度，也要用前瞻点的梯度。",
             "the first row is right. The second is z minus the whole new velocity, "
             "so it too must use the gradient at the look-ahead point.",
+        ),
+        "second row unchanged": (
+            lambda h, mom: [[mom * (1 - h), h], [0, 1]],
+            "第一行对了；第二行里 z 没有动，它要减去新的速度。",
+            "the first row is right; by the second z does not move, but it subtracts the new velocity.",
+        ),
+        "second row of the old velocity": (
+            lambda h, mom: [[mom * (1 - h), h], [-1, 1]],
+            "第一行对了；第二行减去的是旧的速度，应当是新的。",
+            "the first row is right; the second subtracts the old velocity, and it should be the new one.",
+        ),
+        "first row of the heavy ball": (
+            lambda h, mom: [[mom, h], [-mom * (1 - h), 1 - h]],
+            "第二行对了；第一行是重球法的，也要用前瞻点的梯度。",
+            "the second row is right; the first is the heavy ball's, and needs the gradient at the "
+            "look-ahead point, too.",
+        ),
+        "negated velocity": (
+            lambda h, mom: [[mom * (1 - h), -h], [mom * (1 - h), 1 - h]],
+            "这是速度带负号时的矩阵：这里 z 减去速度。",
+            "that is for a negated velocity, which z adds; here z subtracts the velocity.",
+        ),
+        "two values of z": (
+            lambda h, mom: [[(1 + mom) * (1 - h), -mom * (1 - h)], [1, 0]],
+            "这是乘 (z, 前一个 z) 的矩阵；要的是乘 (v, z) 的。",
+            "that matrix multiplies z and the z before it; the one for (v, z) is asked for.",
+        ),
+        "average": (
+            lambda h, mom: _ahead((1 - mom) * h, mom),
+            "梯度多乘了 1−γ：那是平均的写法。",
+            "the gradient carries a factor 1−γ, as in an average.",
+        ),
+        "without γ": (
+            lambda h, mom: _ahead(h, 1),
+            "没有用到 mom：旧的速度要乘以 γ。",
+            "mom is not used: the old velocity is to be multiplied by γ.",
         ),
         "sign in the second row": (
             lambda h, mom: [[mom * (1 - h), h], [mom * (1 - h), 1 + h]],

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass, replace
 
 import numpy as np
+from mxnet import nd
 
 from course.checks.answers import as_number, called, given, number, one_of
 from course.checks.verdict import Answered, check, right, shown, unanswered, wrong
@@ -169,6 +170,7 @@ class Task:
     otherwise: tuple  # (zh, en)
     right: tuple  # (zh, en)
     _: KW_ONLY
+    wanted: tuple = ("一个数", "a number")  # what the function is to return, (zh, en)
     take: Callable = a_number  # of a returned value and its case: an array to compare, or None
     facts: Callable = lambda *case: {}  # what `otherwise` tells of a case
     also: Callable = lambda function, case: None  # raises what is wrong if all numbers are right
@@ -184,7 +186,9 @@ class Task:
 
         def run():
             for case in arguments:
-                returned.append(function(*case))
+                value = function(*case)
+                nd.waitall()  # an error in MXNet's engine belongs to the case that made it
+                returned.append(value)
 
         try:
             called(run, function)
@@ -192,14 +196,20 @@ class Task:
             if not returned:
                 raise
             fault = self._in_case(cases()[len(returned)], answered.verdict)
-        # If a case failed, those before it are judged first.
+        # If a case failed, or gave nothing to compare, those before it are judged first.
         if all(value is None for value in returned):
             return unanswered(
                 "你的函数还没有返回任何值。", "your function does not return anything yet."
             )
-        values = [
-            self._taken(value, case, i) for i, (value, case) in enumerate(zip(returned, cases()))
-        ]
+        values = []
+        for value, case in zip(returned, cases()):
+            try:
+                values.append(self._taken(value, case))
+            except Answered as answered:
+                if not values:
+                    raise
+                fault = self._in_case(case, answered.verdict)
+                break
 
         def made(by):
             return [by(*case) for case in cases()]
@@ -238,14 +248,16 @@ class Task:
             en=f"for {', '.join(said)}, {verdict.en}",
         )
 
-    def _taken(self, value, case, place):
+    def _taken(self, value, case):
         taken = self.take(value, case)
         if taken is None:
-            found = wrong(
-                f"你的函数返回了 {shown(value)}，不是这道题要求的那类值。",
-                f"your function returned {shown(value)}, which is not the kind of value asked for.",
+            zh, en = self.wanted
+            raise Answered(
+                wrong(
+                    f"你的函数返回了 {shown(value)}，应当返回{zh}。",
+                    f"your function returned {shown(value)}; it should return {en}.",
+                )
             )
-            raise Answered(self._in_case(case, found) if place else found)
         return taken
 
 

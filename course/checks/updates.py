@@ -83,10 +83,13 @@ def _terms(values, noise, settings):
     powers = np.round(2 * sizes @ np.linalg.pinv(design)[1:].T) / 2  # roots, too
     numbers = sizes - powers @ logs.T
     number = np.exp(np.median(numbers, axis=1))
-    spread = abs(np.exp(numbers) - number[:, None])
-    fits = (spread <= number[:, None] * (1e-3 + 3 * noise / abs(np.exp(sizes)))).all(axis=1)
+    spread = abs(np.exp(numbers) / number[:, None] - 1)
+    slack = 1e-5 + 3 * noise / np.exp(sizes)
+    fits = (spread <= slack).all(axis=1)
     for i in np.flatnonzero(steady & fits & (abs(powers).max(axis=1) <= 6)):
-        size = 1.0 if abs(number[i] - 1) < 1e-3 else float(f"{number[i]:.3g}")
+        rounded = (float(f"{number[i]:.{digits}g}") for digits in (1, 2, 3, 4, 5, 6))
+        near = min(np.median(slack[i]), 1e-3)
+        size = next((r for r in rounded if abs(r / number[i] - 1) <= near), float(number[i]))
         sign = 1 if values[i, 0] > 0 else -1
         yield i, Term(sign * size, tuple(int(p) if p == int(p) else p for p in powers[i].tolist()))
 
@@ -115,7 +118,11 @@ def _recognize(values, noise, settings=SETTINGS):
         if float(f"{term.number:.2g}") == term.number and np.median(abs(values / parts[i])) > 0.01
     ]
     lost = () if (abs(values) < 10 * noise).mean() > 0.5 else None
-    return min(rest, key=lambda pair: sum(t.complexity for t in pair), default=lost)
+
+    def length(pair):  # 2 + γ rather than 1 + (1 + γ)
+        return sum(term.complexity + 1.5 * any(term.powers[2:4]) for term in pair)
+
+    return min(rest, key=length, default=lost)
 
 
 class Rule(NamedTuple):
@@ -198,7 +205,8 @@ def _product(term):
         if power:
             (over if power > 0 else under).append(size)
     if abs(term.number) != 1:
-        over.insert(0, f"{abs(term.number):.3g}")
+        short = f"{abs(term.number):.3g}"
+        over.insert(0, short if short != "1" else f"{abs(term.number):.6g}")
     below = "".join(under) if len(under) < 2 else f"({''.join(under)})"
     return "".join(over) + ("/" if under and over else ""), below
 
@@ -211,6 +219,12 @@ def _written(term, symbol):
     if not above:
         return f"{symbol or 1}/{below}"
     return f"({above}{below}){symbol}" if symbol else above + below
+
+
+def _bare(term):
+    """Write a term by itself, without its sign."""
+    text = _written(term, "")
+    return text[1:-1] if text in ("(1−γ)", "(1+γ)") else text
 
 
 def _side(coefficients, symbols):
@@ -286,6 +300,7 @@ class Look(NamedTuple):
             weight = 1 / (abs(target) + SPARE * abs(old).sum(axis=0))
             for _ in range(2):  # each element to its own accuracy
                 inverse = np.linalg.pinv(design * weight[:, None], rcond=1e-12)
+                inverse[~design.any(axis=0)] = 0  # of velocities of zero there is nothing to tell
                 found = inverse @ (target * weight)
                 weight = 1 / (abs(design) @ abs(found) + SPARE * abs(old).sum(axis=0))
             coefficients[s, line] = found
@@ -424,7 +439,10 @@ class Subject:
         return np.array_equal(self.step(look.before[0], look.settings[0]), look.after[0])
 
     def walk(self, rule, shapes):
-        """Tell whether four updates, the learning rate decaying, follow the rule."""
+        """Make four updates, the learning rate decaying, and give the first not to follow the rule.
+
+        The first is 0; None if all follow.
+        """
         x, v, _ = self.draw(shapes)
         gs = [self.draw(shapes)[2] for _ in range(4)]
         mom, batch_size = self.rng.uniform(0.6, 0.9), self.rng.integers(3, 9)
@@ -436,7 +454,8 @@ class Subject:
         after = [flat(*state) for state in self.steps(x, v, gs, settings)]
         before = [flat(v, x), *after]
         before = [(x, v, *flat(g)) for (v, x), g in zip(before, gs)]
-        return Look(np.array(settings), np.array(before), np.array(after)).follows(rule)
+        looks = (Look(*(np.array([a]) for a in one)) for one in zip(settings, before, after))
+        return next((i for i, look in enumerate(looks) if not look.follows(rule)), None)
 
 
 # What there is to say. The first table is of powers: where the factors of a part differ from those
@@ -453,8 +472,15 @@ ROWS = {
         "学习率乘在了速度里面：PyTorch 的形式里，η 在更新 x 时才乘。",
         "the learning rate stands inside the velocity; in PyTorch's form η enters where x is updated.",
     ),
-    "gain η -1": ("没有用到学习率。", "the learning rate is not used."),
-    "step η -1": ("没有用到学习率。", "the learning rate is not used."),
+    "gain η -1": ("梯度没有乘以学习率。", "the gradient is not multiplied by the learning rate."),
+    "step η -1": (
+        "更新 x 时，速度没有乘以学习率。",
+        "the velocity is not multiplied by the learning rate where x is updated.",
+    ),
+    "step η -2": (
+        "更新 x 时，速度应当乘以学习率，而不是除以它。",
+        "where x is updated, the velocity is divided by the learning rate instead of multiplied by it.",
+    ),
     "gain η -2": (
         "梯度应当乘以学习率，而不是除以它。",
         "the gradient is divided by the learning rate instead of multiplied by it.",
@@ -491,9 +517,14 @@ ROWS = {
         "旧的速度多加了一次：v += … 已经保留了旧的速度，再加 γ 倍就成了 1+γ 倍。",
         "the old velocity is counted twice: `v += …` keeps it already, so it ends up (1+γ) times.",
     ),
-    "keep γ -1, keep 1−γ 1": (
-        "旧的速度乘的是 1−γ，应当是 γ。",
-        "the old velocity carries 1−γ; it should carry γ.",
+    "keep γ 1, gain 1+γ 1": (
+        "速度更新了两次才是这样。",
+        "that is what updating the velocity twice makes.",
+    ),
+    "gain γ 1, step γ -1": (
+        "更新 x 之后速度才乘以 γ：应当在加上梯度之前，先把旧的速度乘以 γ。",
+        "γ multiplies the velocity after x has been moved by it; it should multiply the old velocity, "
+        "before the gradient is added.",
     ),
     "keep γ -1, gain γ 1": (
         "γ 乘到了梯度上；它该乘的是旧的速度。",
@@ -519,14 +550,18 @@ ROWS = {
     ),
     # Where no row fits.
     "fixed": (
-        "{argument} 的位置上是一个写死的数 {number}：要用传入的 {argument}。",
-        "a fixed {number} stands in place of {argument}; use {argument} as given.",
+        "{argument} 的位置上总是 {number}，不管传入的是多少：要用传入的 {argument}。",
+        "{number} stands in place of {argument}, whatever is given; use {argument} as given.",
     ),
     "first": (
         "用的总是第一次调用时的学习率：要用这一次传入的 lr。",
         "the learning rate of the first call is used for ever; use lr as given.",
     ),
     "factor": ("{part}多乘了一个 {factor}。", "there is an extra factor {factor} on {part}."),
+    "carries": (
+        "{part}乘的是 {factor}，应当是 {asked}。",
+        "{part} carries {factor}; it should carry {asked}.",
+    ),
 }
 PARTS = {
     "keep": ("旧的速度", "the old velocity"),
@@ -538,6 +573,10 @@ NAMES = {
     "uphill": (
         "方向反了：参数在朝着目标函数上升的方向走。检查更新 x 时的正负号。",
         "wrong sign: the parameters move uphill. Look at the sign where x is updated.",
+    ),
+    "v added": (
+        "更新 x 时，速度的正负号反了。",
+        "the velocity enters the update of x with the wrong sign.",
     ),
     "negated": (
         "方向反了：速度里的梯度带了负号，而 x 又减去速度。",
@@ -607,6 +646,10 @@ NAMES = {
         "更新 x 时没有往前多看一步：只用新的速度，是普通的动量法（重球法）。",
         "x does not look ahead: moved by the new velocity itself, it is plain momentum, the heavy ball.",
     ),
+    "old v too": (
+        "除了新的速度，旧的速度也移动了 x：只该用新的。",
+        "the old velocity moves x as well as the new one; only the new one should.",
+    ),
     "v unused": (
         "没有用到速度：更新 x 时只用了当前的梯度。",
         "the velocity is not used: x is moved by the current gradient alone.",
@@ -661,6 +704,15 @@ NAMES = {
         "the parameters are updated differently, an early one by {first}, a late one by {last}. "
         "Is a variable such as `lr` changed inside the loop?",
     ),
+    "depends": (
+        "数组乘的系数随数组里的数而变：是不是有 if，或者范数？",
+        "what multiplies the arrays depends on the numbers in them. Is there an `if`, or a norm?",
+    ),
+    "part only": (
+        "数组只改了一部分，有的元素原封不动：v[0] 只是第一行，v[:] 才是整个数组。",
+        "an array is changed in part only, and some of its elements stay as they were. "
+        "`v[0]` is only the first row; `v[:]` is the whole array.",
+    ),
     "state": (
         "同样的调用，两次的结果不一样：函数里有随机数，或者用全局变量、闭包留下了上一次的东西。"
         "一次更新只该取决于传入的参数。",
@@ -674,10 +726,21 @@ NAMES = {
         "calls before? Each must use the learning rate, the velocities and the gradients that it is "
         "given.",
     ),
+    "shapes": (
+        "形状为 (2, 6) 的数组更新得对，形状为 (1,)、(3, 2)、(4,) 的就不对：任何形状都要能更新。",
+        "arrays of shape (2, 6) are updated rightly, those of shapes (1,), (3, 2) and (4,) are not; "
+        "the update is to work for any shape.",
+    ),
     "nan": ("参数或速度变成了 nan 或无穷大。", "parameters or velocities become nan or infinite."),
     "unknown": (
-        "c 不是 η、γ、1−γ、1+γ、|B| 的幂的乘积。",
-        "c is no product of powers of η, γ, 1−γ, 1+γ and |B|.",
+        "每个 c 各是一个数，都不是 η、γ、1−γ、1+γ、|B| 的幂的乘积。",
+        "each c is a number of its own, and no product of powers of η, γ, 1−γ, 1+γ and |B|.",
+    ),
+    "unknown at": (
+        "c 不是 η、γ、1−γ、1+γ、|B| 的幂的乘积；"
+        "例如 η = {lr:g}、γ = {mom:g}、|B| = {batch_size:g} 时，c = {c:.3g}。",
+        "c is no product of powers of η, γ, 1−γ, 1+γ and |B|; "
+        "for η = {lr:g}, γ = {mom:g} and |B| = {batch_size:g}, for example, c = {c:.3g}.",
     ),
     "elements": (
         "一个元素更新成什么，取决于同一个数组里的别的元素（范数、平均值、求和？）；应当逐个元素地更新。",
@@ -686,16 +749,21 @@ NAMES = {
     ),
     "sign only": ("只用到了梯度的正负号。", "only the gradient's sign is used."),
     "clipped": (
-        "数很小时是 {lines}，数大了就不是，是不是截断了？",
-        "small numbers follow {lines}, large ones do not. Are they clipped?",
+        "数很小时是 {lines}，数大了就不是，是不是截断了，或者取整了？",
+        "small numbers follow {lines}, large ones do not. Are they clipped, or rounded?",
+    ),
+    "product": (
+        "数组与数组相乘了，或者有平方；更新里只有数与数组相乘，再相加。",
+        "arrays are multiplied with one another, or squared; "
+        "an update only multiplies arrays by numbers, and adds them up.",
     ),
     "odd": (
-        "正数和负数的算法不同，是不是有绝对值、平方或者 max？",
-        "positive and negative numbers are treated differently: an abs, a square, a maximum?",
+        "正数和负数的算法不同，是不是有绝对值或者 max？",
+        "positive and negative numbers are treated differently: an abs, a maximum?",
     ),
     "not linear": (
-        "新的 {lines} 不是旧的 x、v 和 g 的线性函数：更新里只有数与数组相乘，再相加。",
-        "the new {lines} is not linear in the old x, v and g; "
+        "新的 {line} 不是旧的 x、v 和 g 的线性函数：更新里只有数与数组相乘，再相加。",
+        "the new {line} is not linear in the old x, v and g; "
         "an update only multiplies arrays by numbers, and adds them up.",
     ),
 }
@@ -733,13 +801,18 @@ def _differences(part, term, asked):
     return found
 
 
-def _of_powers(left):
-    """Say what the differences are: by the longest row that fits, then the next."""
+def _of_powers(left, has, asked):
+    """Say what the differences are: by the longest row that fits, then the next.
+
+    `has` and `asked` are the terms of each part.
+    """
+
+    def wanted(part, factor):
+        return asked[part].powers[FACTORS.index(factor)]
+
     for part, size in [(part, n) for (part, factor), n in left.items() if factor == "number"]:
         absent = {"η": -1, "γ": -1, "|B|": 1}  # the power by which a factor is missing
-        keys = [
-            f for f in absent if left.get((part, f)) == absent[f] and (part, f) != ("gain", "γ")
-        ]
+        keys = [f for f in absent if left.get((part, f)) == absent[f] and wanted(part, f)]
         names = {"η": "lr", "γ": "mom", "|B|": "batch_size"}
         argument = " / ".join(names[factor] for factor in keys)
         if argument:
@@ -752,14 +825,29 @@ def _of_powers(left):
     for row in sorted(ROWS, key=lambda row: -row.count(",")):
         words = [key.split(" ") for key in row.split(", ")]
         pattern = {(key[0], key[1]): float(key[2]) for key in words if len(key) == 3}
-        if pattern and all(left.get(key) == power for key, power in pattern.items()):
+        fits = pattern and all(left.get(key) == power for key, power in pattern.items())
+        # Where no learning rate belongs none is missing.
+        fits = fits and all(n > 0 or key[1] != "η" or wanted(*key) for key, n in pattern.items())
+        keeps = {key for key in left if key[0] == "keep" and key[1] != "sign"}
+        if fits and not (("keep", "γ") in pattern and keeps - set(pattern)):
             yield ROWS[row]
             for key in pattern:
                 del left[key]
-    for (part, factor), power in left.items():
-        term = Term(powers=tuple(power * (factor == f) for f in FACTORS))
-        what = f"{power:.3g}" if factor == "number" else _written(term, "")
-        yield tuple(t.format(part=p, factor=what) for t, p in zip(ROWS["factor"], PARTS[part]))
+    for part in PARTS:
+        rest = {factor: power for (p, factor), power in left.items() if p == part}
+        lost = (n * wanted(part, f) < 0 or n != int(n) for f, n in rest.items() if f != "number")
+        row, term = ("carries", has[part]) if any(lost) else ("factor", None)
+        if rest:
+            powers = tuple(rest.get(factor, 0) for factor in FACTORS)
+            ratio = Term(rest.get("number", 1.0), powers)
+            what = _bare(term) if term else _written(ratio, "")
+            words = {"factor": what, "asked": _bare(asked[part])}
+            yield tuple(t.format(part=p, **words) for t, p in zip(ROWS[row], PARTS[part]))
+
+
+def _same(coefficients):
+    """Tell whether two coefficients have the same sizes."""
+    return np.allclose(*(abs(_value(c, SETTINGS)) for c in coefficients), rtol=1e-4)
 
 
 def _mistakes(rule, method):
@@ -791,7 +879,8 @@ def _mistakes(rule, method):
             ahead = _single(x, "1")
             names += [] if ahead else ["no gradient"]
         if ahead:
-            names += ["uphill"] if ahead.number > 0 else []
+            upright = _value(x.get("x") or (), SETTINGS) > 0
+            names += ["uphill"] if ahead.number > 0 and upright.all() else []
             differences |= _differences("gain", ahead, method.gain.times(method.step))
     elif v_still or (not v and "v" in x):  # is it the new velocity that moves x, and gets lost?
         names.append("v lost" if v_still else "v overwritten")
@@ -815,9 +904,16 @@ def _mistakes(rule, method):
         looks_ahead = through and step.times(through, -1) in (keep, GAMMA)
         if looks_ahead:
             step = through
-            names += [] if method.nesterov else ["nesterov"]
+            names += [] if method.nesterov or rule.x_first else ["nesterov"]
         elif method.nesterov and "g" in x:
             step = None  # no single factor is to blame
+        elif rule.x_first and "g" in x:  # the old velocity, which has not this gradient in it
+            both = method.step.times(Term(powers=(0, 0, 0, 1, 0)))
+            names += ["old v too"] if step and _same(((step,), (both,))) else []
+            step = None
+        elif through and _same(((step.times(gain), ahead), (method.step.times(gain),))):
+            names.append("old v too")
+            step = None
         elif "g" in x:
             names += (
                 [] if "v" in x and "g" not in v else ["gradient twice" if "v" in x else "v unused"]
@@ -832,12 +928,17 @@ def _mistakes(rule, method):
     names += ["number"] if "1" in x else []
     sign = -1 if (gain.number < 0 if gain else step and step.number > 0) else 1
     if step and gain and step.number * gain.number > 0 and x.get("x") == ONE:
-        names.append("uphill" if gain.number > 0 else "negated")
+        against = "g" in x and ahead and ahead.number * gain.number < 0
+        names.append("v added" if against else "uphill" if gain.number > 0 else "negated")
         sign = 1
-    for part, term, asked in zip(PARTS, (keep, gain, step), (GAMMA, method.gain, method.step)):
+    asked = {"keep": GAMMA, "gain": method.gain, "step": method.step}
+    has = {"keep": keep, "gain": gain or ahead, "step": step}
+    for part, term in zip(PARTS, (keep, gain, step)):
         if term:
-            differences |= _differences(part, term, asked)
-    return [*names, *_of_powers(differences)], sign
+            differences |= _differences(part, term, asked[part])
+    if plain:
+        asked["gain"] = method.gain.times(method.step)
+    return [*names, *_of_powers(differences, has, asked)], sign
 
 
 # From what is seen to the verdict.
@@ -858,8 +959,9 @@ def _dependence(subject, look):
     others = np.reshape(cells, (3, PARAMS, 2, PARAMS)) & ~np.eye(PARAMS, dtype=bool)[:, None]
     if others.any():
         raise _FoundError(_say(_sharing(others, look.still)))
-    if changed(np.s_[..., 1:])[..., 0].any():
-        raise _FoundError(_say("elements"))
+    for own in range(3):  # of which one is large in x, one in v, one in g
+        if changed(np.s_[..., np.arange(before.shape[-1]) != own])[..., own].any():
+            raise _FoundError(_say("elements"))
 
 
 def _compared(subject, look):
@@ -888,8 +990,19 @@ def _compared(subject, look):
         raise _FoundError(_not_linear(subject, look, linear.all(axis=0)))
     if not equal:
         first, last = (subject.lines(_rule(*fits[k][:2], look.settings)) for k in (0, -1))
-        raise _FoundError(_say("unequal", first=first, last=last))
-    return rule, names + ([] if rule.known else ["unknown"])
+        raise _FoundError(_say("depends" if first == last else "unequal", first=first, last=last))
+    if not rule.known:
+        lines = [rule.v, {} if "vs" in subject.method.arguments else rule.x]
+        places = [
+            (n, k) for n in (0, 1) for k, s in enumerate("xvg1") if lines[n].get(s, ()) is None
+        ]
+        at = dict(zip(("lr", "mom", "batch_size"), look.settings[0]))
+        found = [
+            tuple(text.format(c=mean[0][place], **at) for text in NAMES["unknown at"])
+            for place in places
+        ]
+        names += found if len(found) == 1 else ["unknown"]
+    return rule, names
 
 
 def _sharing(others, still):
@@ -907,16 +1020,23 @@ def _sharing(others, still):
 def _not_linear(subject, look, linear):
     """Say of a function that is not linear what can be told about the kind."""
     before, base = look.before[0], look.after[0]
+    still = (look.after == look.before[:, [1, 0]]).all(axis=0)  # by line, parameter and element
+    if (still.any(axis=-1) & ~still.all(axis=-1)).any():
+        return _say("part only")
     tripled = before * np.array([1, 1, 3])[:, None, None]
     if np.allclose(subject.step(tripled, look.settings[0]), base, rtol=1e-4):
         return _say("sign only")
+    scaled = [subject.step(factor * before, look.settings[0]) for factor in range(1, 6)]
+    with np.errstate(all="ignore"):
+        curved, left = (abs(np.diff(scaled, n, axis=0)[0]) / abs(scaled[-1]) for n in (2, 4))
+    if (left < 1e-4).all() and (curved > 1e-2).any():  # a polynomial
+        return _say("product")
     small = subject.look(scale=2.0**-20)
     if small.fit(0)[2].all():
         lines = subject.lines(_rule(*small.fit(0)[:2], small.settings))
         return _say("clipped", lines=lines)
     odd = np.allclose(subject.step(-before, look.settings[0]), -base, rtol=1e-4)
-    lines = "/".join(np.array(["v", "x"])[~linear])
-    return _say(*([] if odd else ["odd"]), "not linear", lines=lines)
+    return _say("not linear" if odd else "odd", line="x" if linear[0] else "v")
 
 
 def identify(subject):
@@ -955,7 +1075,7 @@ def _verdict(subject):
         names += mistakes
         if names == ["nothing"] or (names == ["x lost"] and method is SGD):
             return _say(*names)  # as of a starter that nobody has touched: without the formulas
-        if names == mistakes and not subject.walk(rule, (SHAPE,) * PARAMS):
+        if names == mistakes and subject.walk(rule, (SHAPE,) * PARAMS):
             return _say("later", lines=subject.lines(rule))
         lines = subject.pair(rule, sign)
         end = (": {}", "：{}") if names else (".", "。")
@@ -979,8 +1099,9 @@ def _verdict(subject):
             f"{en}your code computes {mine}; otherwise it rightly computes {asked}.",
         )
     for shapes in (OTHER_SHAPES, (SHAPE,) * PARAMS):
-        if not subject.walk(method.rule(sign), shapes):
-            return _say("later", lines=asked)
+        departs = subject.walk(method.rule(sign), shapes)
+        if departs is not None:
+            return _say("later" if departs else "shapes", lines=asked)
     if sign < 0:
         return right(
             "这是 MXNet 的符号约定：v 里存的是负的速度，x 加上它。"
@@ -1008,6 +1129,11 @@ def _called_with(update, method):
         )
     except Exception:  # a built-in without a signature, or whatever the learner's class raises
         return None
+    if inspect.isgeneratorfunction(update):
+        return wrong(
+            "函数里有 yield，调用它时里面的代码并不运行：去掉 yield。",
+            "with a `yield` in it, the function's code does not run when it is called: leave it out.",
+        )
     return None
 
 

@@ -14,6 +14,7 @@ from types import FunctionType
 
 from IPython import get_ipython
 from IPython.display import display
+from mxnet import nd
 
 from course.language import language
 
@@ -195,7 +196,10 @@ def attempt(run, function):
         # Again and again, in case the learner's code swallows the first.
         signal.setitimer(signal.ITIMER_REAL, SECONDS, 0.01)
     try:
-        return run(), None
+        try:
+            return run(), None
+        finally:
+            nd.waitall()  # an error in MXNet's engine comes late; here it is still the learner's
     except TimeIsUpError:
         return None, TIME_IS_UP
     except (Exception, SystemExit) as error:
@@ -234,6 +238,27 @@ ADVICE = {
     r"numpy.ndarray'> not supported|with type numpy": (
         "NDArray 和 NumPy 数组不能直接相加减：去掉 asnumpy()。",
         "An NDArray cannot be combined with a NumPy array: leave `asnumpy()` out.",
+    ),
+    r"for (//|\^)": (
+        "NDArray 没有 // 和 ^：除法写 /，幂写 **。",
+        "An NDArray knows no `//` and no `^`: to divide is `/`, a power is `**`.",
+    ),
+    r"for @": (
+        "矩阵的乘积不能写 @：用 nd.dot(A, B)，在拿到 F 的函数里用 F.dot。",
+        "The product of two matrices is not `@` here, but `nd.dot(A, B)`; where F is given, `F.dot`.",
+    ),
+    r"float\(\) argument must be .*NDArray|array is not a scalar|only size-1|length-1 arrays": (
+        "好几个数的数组变不成一个数，float() 和 asscalar() 都不行。",
+        "An array of several numbers cannot be made one number, by `float()` or `asscalar()`.",
+    ),
+    r"values to unpack": (
+        "个数可以是任意的，不要写死：用循环逐个处理。",
+        "There may be any number of them: take one after the other, in a loop.",
+    ),
+    r"'NoneType'": (
+        "这里有一样东西是 None。例如 copy() 和 detach() 得到的数组没有梯度，它们的 grad 就是 None。",
+        "Something here is None. A copy's `.grad` is, for example, and that of `detach()`: "
+        "only the array itself has a gradient.",
     ),
     r"multiply sequence|'list' object has no attribute|'list' and|and 'list'|type <class 'list'>": (
         "列表不能当数组用：在循环里逐个取出其中的数组来计算。",
