@@ -27,7 +27,7 @@ WORDS = {
         "lab": "自己电脑上的笔记本（取得课程以后，运行 <code>nox -s lab</code>，见 README）",
         "experiment": "在{run}里，这道题要做一个实验；你的预测和实验结果都可以填在这里检查。",
         "cell": "笔记本里的单元格",
-        "code": "这一页不运行代码：把写好的代码放进{run}里运行，那里会告诉你对不对。",
+        "code": "这一页不运行代码：写好以后，放进{run}里运行，那里会告诉你错在哪里。",
         "solution": "参考答案",
         "script": "要在这里回答，请打开 JavaScript。",
         "run": ("再运行这个单元格", "再点“检查”"),  # in a check's sentence, and here
@@ -57,8 +57,7 @@ WORDS = {
         "experiment": "In {run} this exercise runs an experiment; what you predict, or measure there, "
         "can be checked here.",
         "cell": "The cell in the notebook",
-        "code": "This page runs no code. Run what you have written in {run}, which tells you what is "
-        "wrong with it.",
+        "code": "This page runs no code: to learn what is right or wrong with yours, run it in {run}.",
         "solution": "Solution",
         "script": "To answer here, turn JavaScript on.",
         "run": ("then run the cell", "then press Check"),
@@ -262,10 +261,14 @@ class Page:
         first = next((i for i, cell in enumerate(cells) if tag(cell, "exercise")), None)
         if first is None:
             return cells
-        start = max(
+        headings = [
             i
-            for i in range(first)
-            if re.match("## ", cells[i].source) and cells[i].cell_type == "markdown"
+            for i, cell in enumerate(cells)
+            if cell.cell_type == "markdown" and cell.source.startswith("## ")
+        ]
+        start = next(  # of the exercises; some may stand before
+            (i for i in headings if self.words["above"] in cells[i].source),
+            max((i for i in headings if i < first), default=None),
         )
         adapted = []
         for i, cell in enumerate(cells):
