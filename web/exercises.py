@@ -312,7 +312,9 @@ class Page:
                 shown = [raw(folded + summary), cell, raw("</details>")]
                 if cell.outputs:
                     shown = [cell]
-            if not is_computed(solution):
+            if not is_computed(solution) or count > len(
+                declared.fields
+            ):  # or of the notebook's data
                 place += f"<p>{self.words['experiment'].format(run=self.run)}</p>"
             return [*shown, raw(f"{place}{script}</div>")]
         self.exercises[cell.id] = {"starter": own_lines(cell)}
