@@ -309,7 +309,7 @@
     const say = exerciseData.words;
     const { code, tried, done } = kept(key);
     const id = `${place.dataset.exercise}-code`;
-    const area = make("textarea", { id, value: code ?? starter, spellcheck: false, wrap: "off" });
+    const area = make("textarea", { id, value: code ?? starter, spellcheck: false, wrap: "off", tabIndex: 0 });
     const grow = () => (area.rows = Math.max(4, area.value.split("\n").length + 1));
     area.setAttribute("autocapitalize", "off");
     grow();
