@@ -12,7 +12,7 @@ from docutils import nodes
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from tools.sources import order  # noqa: E402
-from web import build  # noqa: E402
+from web import build, exercises  # noqa: E402
 
 LANGUAGES = {
     "zh": {"code": "zh-CN", "name": "中文", "folder": "zh"},
@@ -67,8 +67,8 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_favicon = "icon.svg"
 html_context = {"default_mode": "auto"}
-html_static_path = ["site.css", "site.js"]
-html_css_files = ["site.css"]
+html_static_path = ["site.css", "exercise.css", "site.js", "exercise.js"]
+html_css_files = ["site.css", "exercise.css"]
 html_use_index = False
 html_show_sphinx = False
 pygments_style = "tango"
@@ -105,6 +105,7 @@ mathjax_path = "../../mathjax/tex-svg-full.js"
 mathjax3_config = {"options": {"enableMenu": False}}
 
 
+exercise_pages = {}  # of each notebook, its exercises
 sections = {}  # of each notebook, the names of the cells that begin with a heading
 
 
@@ -146,6 +147,25 @@ def from_github(page):
     return page
 
 
+def with_exercises(docname, cells):
+    """Make the exercises among a notebook's cells ones that a page can judge."""
+    solutions = ROOT / f"notebooks/{FOLDER}-solutions/{docname}.ipynb"
+    if not solutions.exists():
+        return cells
+    read = nbformat.read(solutions, as_version=4)
+    page = exercise_pages[docname] = exercises.Page(docname, read, FOLDER, repository)
+    return page.adapt(cells)
+
+
+def write_exercises(app, exception):
+    """Write what web/exercise.js needs, a script for each page."""
+    folder = app.outdir / "_static/exercises"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in exercise_pages.items():
+        if page.exercises:
+            (folder / f"{name}.js").write_text(page.script())
+
+
 def adapt(app, docname, source):
     """Make a page of a notebook: its bytes, unchanged, are what the reader downloads."""
     if docname.startswith("class"):
@@ -164,6 +184,7 @@ def adapt(app, docname, source):
         cell.source = cell.source.replace(f"../../web/pages/{FOLDER}/", "")
         cells.append(cell)
         cells += map(nbformat.v4.new_markdown_cell, widgets(docname, cell))
+    cells = with_exercises(docname, cells)
     if docname == app.config.root_doc:
         pages = [name for name in order() if name != docname]
         pages += ["playground", "references", "class", "class-setup"]
@@ -199,3 +220,4 @@ def setup(app):
     app.connect("source-read", adapt)
     app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
     app.connect("html-page-context", add_languages)
+    app.connect("build-finished", write_exercises)
