@@ -40,7 +40,7 @@ WRONG = [
     (MOMENTUM, each("v[:] = mom*v + lr*g/(B + 1e-3)", P), "v ← γv + (η/|B| − 0.001η/|B|²)g"),
     (MOMENTUM, each("v[:] = mom*v + lr*g/len(params)", P), "3 stands in place of batch_size, "),
     (MOMENTUM, each("v[:] = mom*v + lr*g/g.size", P), "12 stands in place of batch_size, "),
-    (MOMENTUM, each("v[:] = mom*v + lr*g/(B-1)", P), "|B| = 5, for example, c = 0.102"),
+    (MOMENTUM, each("v[:] = mom*v + lr*g/(B-1)", P), "|B| = 5, for example, c = 0.10"),
     (SGD, "for p in params: p -= lr*g/(B+1)", "and |B| = 5, for example, c = -0.0683"),
     (MOMENTUM, each("v[:] = mom*v + lr*g/7", P), "7 stands in place of batch_size, "),
     (MOMENTUM, each("v[0] = mom*v[0] + lr*g[0]/B", "p -= v"), "changed in part only"),

@@ -102,6 +102,12 @@ def test_what_the_chapter_says_of_f_after_20_updates():
     reached = [last(figures.gd_trajectory(lr)) for lr in rates]
     assert 0 < np.argmin(reached) < len(rates) - 1
     assert f"{min(reached):.3f}" == "0.058"
+    # At the same learning rate the vertical swings last longer with momentum.
+    vertical = [
+        abs(points[-1, 1])
+        for points in (figures.gd_trajectory(0.4), figures.momentum_trajectory(0.4, 0.5))
+    ]
+    assert vertical[0] < vertical[1] < 0.01
 
 
 def test_the_heavy_ball_picks_up_speed_and_passes_the_bottom():

@@ -8,6 +8,9 @@ import pytest
 from common import ROOT, numbers, outputs, read
 from mxnet import autograd, nd
 
+from course import checks
+from course.checks.gd_sgd_scratch import LIMIT
+
 PRINTED = outputs("gd-sgd-scratch")
 FLOOR = 0.01**2 / 2
 (BEST,) = numbers("best parameters +(.*)", PRINTED["floor"])
@@ -134,3 +137,16 @@ def test_a_single_examples_loss_curves_more_than_the_mean(train):
 def test_too_large_a_learning_rate_diverges_and_too_small_a_one_is_slow():
     assert math.isnan(losses("run-large")[-1])
     assert losses("run-small")[-1] > 1e4 * FLOOR
+
+
+def test_the_limit_on_the_web_page_is_that_of_the_chapters_data(train):
+    """The page has no X: there the question is declared with the limit of the chapter's own."""
+    for step, kind in (
+        (-1e-4, "right"),
+        (1e-4, "wrong"),
+        (-0.1 + 1e-4, "right"),
+        (-0.1 - 1e-4, "wrong"),
+    ):
+        here = checks.largest_learning_rate.judge(LIMIT + step, train.X)
+        assert here == checks.largest_learning_rate.declared.find(LIMIT + step)
+        assert here.kind == kind

@@ -157,7 +157,10 @@ def test_the_decay_calms_the_end_and_makes_the_training_loss_no_smaller():
     assert constant[-1] < cosine[-1]
 
 
-@pytest.mark.parametrize("seed", [7, 8, 9])  # the chapter's, and others
+@pytest.mark.parametrize(
+    "seed",  # the chapter's, and others
+    [7, pytest.param(8, marks=pytest.mark.deep), pytest.param(9, marks=pytest.mark.deep)],
+)
 def test_the_sharpness_comes_to_the_edge_and_stays_there_without_momentum(chapter, seed):
     X, y = chapter["images"][:300].asnumpy(), chapter["labels"][:300].asnumpy().astype(int)
     runs = [sharpness_while_training(X, y, 0.25, mom, 100, seed) for mom in (0, 0.3, 0.9)]

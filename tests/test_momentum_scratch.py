@@ -5,11 +5,13 @@ import re
 from itertools import pairwise
 
 import matplotlib as mpl
+import mxnet as mx
 import numpy as np
 import pytest
 from common import EDITIONS, ROOT, read
 from matplotlib import pyplot as plt
 
+import utils
 from course import play
 from course.play.training import sampled
 from course.seeds import losses_over_seeds
@@ -172,10 +174,8 @@ def test_where_momentum_wins_is_one_section(edition):
     _, section, _ = specified(edition)
     assert [kind(cell) for cell in section] == [
         "## ",
-        *["code", "text"] * 3,
-        "code",
-        "code",
-        "text",
+        *["code", "text"] * 2,
+        *["code", "code", "text"] * 2,
     ]
 
 
@@ -311,7 +311,7 @@ def test_the_curve_ripples_because_the_velocity_overshoots(chapter):
         return sum(a * b < 0 for a, b in pairwise(far))
 
     assert crossings(0) == 0
-    assert crossings(0.9) >= 4
+    assert 4 <= crossings(0.9) <= 25  # several updates from one to the next
 
 
 def test_the_bump_after_the_decay_is_the_old_velocity(chapter):
@@ -334,6 +334,30 @@ def test_the_bump_after_the_decay_is_the_old_velocity(chapter):
 def of_both(data, rates, num_seeds=40):
     """Give the final losses without momentum and with it, shape (seeds, rates)."""
     return [losses_over_seeds(data, rates, mom, 3, num_seeds)[-1] for mom in (0, 0.9)]
+
+
+def parts_of_the_loss(chapter, A, lr, mom):
+    """Give the loss above its least along the two steep directions and the flat one.
+
+    After every update, of 20 seeds, as `losses_over_seeds` trains them: shape (updates + 1, 20).
+    """
+    _, labels = chapter["flat"]
+    best, *_ = np.linalg.lstsq(A, labels.asnumpy().astype(float), rcond=None)
+    curvatures, directions = np.linalg.eigh(A.T @ A / len(A))
+    parts = []
+    for seed in range(20):
+        mx.random.seed(seed)
+        w = np.append(mx.nd.random.normal(shape=(2, 1)).asnumpy(), 0)
+        v, distances = np.zeros(3), [w - best]
+        for epoch in (1, 2, 3):
+            for X, y in utils.data_iter(10, 1000, *chapter["flat"]):
+                B = np.column_stack([X.asnumpy(), np.ones(10)])
+                v = mom * v + lr * (0.1 if epoch == 3 else 1) * B.T @ (B @ w - y.asnumpy()) / 10
+                w = w - v
+                distances.append(w - best)
+        parts.append(curvatures * (distances @ directions) ** 2 / 2)
+    flat, *steep = np.moveaxis(parts, (0, 1, 2), (2, 1, 0))
+    return sum(steep), flat
 
 
 def test_where_momentum_wins(chapter):
@@ -368,16 +392,24 @@ def test_where_momentum_wins(chapter):
     assert (middle[1][10:70] > middle[0][10:70]).all()
     assert (middle[1][160:200] < middle[0][160:200]).all()
 
+    # What is left of the loss without momentum: along the steep directions it falls within 20
+    # updates, jumps until the decay, and is hardly anything in the end.
+    A = np.column_stack([chapter["X_flat"].asnumpy(), np.ones(1000)]).astype(float)
+    steep, flat_part = parts_of_the_loss(chapter, A, lr=1.8, mom=0)
+    assert np.median(steep[20]) < 0.01 * np.median(steep[0])
+    assert np.median(steep[200]) > np.median(flat_part[200])
+    assert np.median(steep[300]) < 0.05 * np.median(flat_part[300])
+
     # Its stable range: in the table it ends near 1.2, without noise at 2(1 + γ)/λ.
     assert min(lrs[both[1] > 1]) == 1.2
-    learned = re.findall(
-        r"w: \S+, (\S+)\n", "".join(o.get("text", "") for o in stored("en", "win-run"))
-    )
+    learned = [
+        re.search(r"w: \S+, (\S+)\n", stored("en", cell_id)[0].text)[1]
+        for cell_id in ("win-plain", "win-momentum")
+    ]
     assert -0.6 * 3.4 < float(learned[0]) < -0.4 * 3.4
     assert float(learned[1]) < -0.95 * 3.4
 
     # Along the flat direction both move like gradient descent at their effective learning rates.
-    A = np.column_stack([chapter["X_flat"].asnumpy(), np.ones(1000)]).astype(float)
     curvatures = np.linalg.eigvalsh(A.T @ A / 1000)
     assert 2 / curvatures[-1] == pytest.approx(1.93, abs=0.01)
     assert 2 * 1.9 / curvatures[-1] == pytest.approx(3.7, abs=0.05)

@@ -85,11 +85,14 @@ def open_page(new_page, address):
 
 
 def rendered(page):
-    """Wait for the formulas and for each widget, which are made when one comes near."""
+    """Wait for the formulas, and for widgets and exercises, made when one comes near."""
     page.evaluate("window.MathJax && MathJax.startup.promise")
     for one in page.locator("[data-playground], [data-training]").all():
         one.scroll_into_view_if_needed()
         one.locator("section").wait_for()
+    if page.locator("[data-exercise]").count():
+        page.locator("[data-exercise]").first.scroll_into_view_if_needed()
+        page.locator("[data-exercise] :is(form, textarea)").first.wait_for(state="attached")
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
 
 

@@ -12,7 +12,7 @@ from docutils import nodes
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 from tools.sources import read_all  # noqa: E402
-from web import build, home  # noqa: E402
+from web import build, exercises, home  # noqa: E402
 
 LANGUAGES = {
     "zh": {"code": "zh-CN", "name": "中文", "folder": "zh"},
@@ -85,10 +85,9 @@ html_theme = "sphinx_book_theme"
 html_title = project
 html_favicon = "icon.svg"
 html_context = {"default_mode": "auto"}
-html_static_path = ["site.css", "site.js"]
-html_css_files = ["site.css"]
-html_static_path += ["search.js", "reading.js", "home.js", "reading.css", "home.css"]
-html_css_files += ["reading.css", "home.css"]
+html_static_path = ["site.css", "reading.css", "home.css", "exercise.css"]
+html_static_path += ["site.js", "search.js", "reading.js", "home.js", "exercise.js"]
+html_css_files = ["site.css", "reading.css", "home.css", "exercise.css"]
 html_copy_source = False
 html_use_index = False
 html_show_sphinx = False
@@ -133,6 +132,7 @@ mathjax3_config = {"options": {"enableMenu": False}}
 
 
 sources = read_all()
+exercise_pages = {}  # of each notebook, its exercises
 sections = {}  # of each notebook, the names of the cells that begin with a heading
 
 
@@ -184,6 +184,25 @@ def contents():
     return "\n\n".join("\n".join(["```{toctree}", ":hidden:", *one, "```"]) for one in lists)
 
 
+def with_exercises(docname, cells):
+    """Make the exercises among a notebook's cells ones that a page can judge."""
+    solutions = ROOT / f"notebooks/{FOLDER}-solutions/{docname}.ipynb"
+    if not solutions.exists():
+        return cells
+    read = nbformat.read(solutions, as_version=4)
+    page = exercise_pages[docname] = exercises.Page(docname, read, FOLDER, repository)
+    return page.adapt(cells)
+
+
+def write_exercises(app, exception):
+    """Write what web/exercise.js needs, a script for each page."""
+    folder = app.outdir / "_static/exercises"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, page in exercise_pages.items():
+        if page.exercises:
+            (folder / f"{name}.js").write_text(page.script())
+
+
 def adapt(app, docname, source):
     """Make a page of a notebook: its bytes, unchanged, are what the reader downloads."""
     if docname.startswith("class"):
@@ -207,6 +226,7 @@ def adapt(app, docname, source):
         cell.source = cell.source.replace(f"../../web/pages/{FOLDER}/", "")
         cells.append(cell)
         cells += map(nbformat.v4.new_markdown_cell, widgets(docname, cell))
+    cells = with_exercises(docname, cells)
     notebook.cells = cells
     source[0] = nbformat.writes(notebook)
 
@@ -273,5 +293,6 @@ def setup(app):
     app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
     app.connect("doctree-read", join_marks)
     app.connect("html-page-context", add_languages)
+    app.connect("build-finished", write_exercises)
     if FOLDER == "zh":
         app.connect("build-finished", translate_theme)

@@ -1,4 +1,4 @@
-// The web edition's own part of each page: language link, widgets, search.
+// The web edition's own part of each page: language link, widgets, exercises, search.
 
 const language = document.documentElement.lang.slice(0, 2);
 const content = document.documentElement.dataset.content_root;
@@ -67,6 +67,23 @@ function mountWidgetsNearby() {
   document.querySelectorAll("[data-playground], [data-training]").forEach((element) => nearby.observe(element));
 }
 
+// All of a page's exercises, once the first of them comes near.
+function mountExercisesNearby() {
+  const first = document.querySelector("[data-exercise]");
+  if (!first) return;
+  const nearby = new IntersectionObserver(
+    async ([{ isIntersecting }]) => {
+      if (!isIntersecting) return;
+      nearby.disconnect();
+      const names = ["exercise", `exercises/${first.dataset.chapter}`];
+      await Promise.all(names.map((name) => loadScript(`${content}_static/${name}.js`)));
+      momentumExercises.mount();
+    },
+    { rootMargin: "100000px 0px 500px" }, // near, or passed
+  );
+  nearby.observe(first);
+}
+
 // The search's text is loaded when one is about to search: on its page, or in the dialog of each.
 let searchScripts;
 const loadSearch = () =>
@@ -111,6 +128,7 @@ function letScroll() {
 document.addEventListener("DOMContentLoaded", () => {
   keepPlace(document.querySelector("a.language"));
   mountWidgetsNearby();
+  mountExercisesNearby();
   const form = document.querySelector("article form[role=search]");
   if (form) search(form);
   const dialog = document.querySelector("dialog#pst-search-dialog");
