@@ -260,8 +260,8 @@ def share_index(env, python=None):
         found = re.search(r"^(?:global|install)\.index-url='([^']+)'", printed, re.MULTILINE)
         index = found and found.group(1)
     if index:
-        env.setdefault("PIP_INDEX_URL", index)
-        env.setdefault("UV_DEFAULT_INDEX", index)
+        for name in ("PIP_INDEX_URL", "UV_DEFAULT_INDEX"):
+            env[name] = env.get(name) or index
 
 
 def remove(folder):
@@ -289,6 +289,8 @@ def make_nox(python, envs, env, spoken):
             code, printed = run(pip, env, quiet=True)
         if code != 0:
             key = classify(printed)
+            if key == "failed" and shutil.disk_usage(envs).free < 50 * 10**6:
+                key = "full"  # venv does not say why pip could not be unpacked
             if key == "failed":
                 sys.stderr.write(printed)
             raise StartError(key)
