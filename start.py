@@ -56,7 +56,7 @@ WORDS = {
         "full": "The disk became full while packages were being installed: make room and run this "
         "command again, or use the course in a browser ({help}).",
         "network": "The package index cannot be reached: look at the network, or name a mirror in "
-        "PIP_INDEX_URL and UV_DEFAULT_INDEX; README.md says what works without a network ({help}).",
+        "PIP_INDEX_URL and UV_DEFAULT_INDEX; README.md, “Without a network”, says how to do without.",
         "interpreter": "This session needs Python {python}, which is not on this machine and could "
         "not be fetched: install it, or use conda or a container ({help}).",
         "failed": "The packages could not be installed; what is printed above says why.",
@@ -87,7 +87,7 @@ WORDS = {
         "或者用环境变量 MOMENTUM_LAB_ENVS 指定另一块磁盘上的文件夹，也可以用浏览器（{help}）。",
         "full": "安装软件包时磁盘满了：请腾出空间，再运行一次这条命令，也可以用浏览器（{help}）。",
         "network": "连不上软件包索引：请检查网络，或者用 PIP_INDEX_URL 和 UV_DEFAULT_INDEX "
-        "指定镜像；没有网络时怎么办，见 README.zh.md（{help}）。",
+        "指定镜像；始终不能联网的话，见 README.zh.md 的“没有网络”。",
         "interpreter": "这一步需要 Python {python}，而这台机器上没有，也没能下载到："
         "请自行安装，或者用 conda、容器（{help}）。",
         "failed": "软件包没有装成，原因见上面的输出。",

@@ -210,8 +210,9 @@ def test_the_languages_have_the_same_sentences(start):
         found = [sorted(re.findall(r"\{\w+\}", one)) for one in (words, chinese[key])]
         assert found[0] == found[1], key
     for language, readme in (("en", "README.md"), ("zh", "README.zh.md")):
-        heading = re.search("“(.+)”", start.WORDS[language]["help"])[1]
-        assert f"\n## {heading}\n" in (ROOT / readme).read_text()
+        for key in ("help", "network"):
+            heading = re.search("“(.+)”", start.WORDS[language][key])[1]
+            assert re.search(f"^###? {heading}$", (ROOT / readme).read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize(
