@@ -6,24 +6,18 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 
 INSTALL = "python -m pip install --require-hashes -r requirements.txt"
-PACKAGES = ("mxnet", "numpy", "matplotlib")
-ELSEWHERE = (
-    "Windows: use WSL2. Apple silicon: use a container for linux/amd64. Anywhere: use Binder. "
-    "README.md says how."
+MEMORY = (
+    "There is too little memory to load MXNet, which with a notebook takes up to 600 MB: close other "
+    "programs and notebooks, or raise the limit (ulimit -v, the container's, the hub's)."
 )
+ADDRESSES = 700 << 20  # what `ulimit -v` must leave to import MXNet on two cores
+PACKAGES = ("mxnet", "numpy", "matplotlib")
 
 
-def platform_problem():
-    """Name what is wrong with this Python or this machine, or give None."""
+def python_problem():
+    """Name what is wrong with this Python, or give None; start.py has looked at the platform."""
     if sys.version_info[:2] != (3, 11):
         return f"The course needs Python 3.11; this is {platform.python_version()}."
-    system, machine = platform.system(), platform.machine()
-    if (system, machine) not in {
-        ("Linux", "x86_64"),
-        ("Linux", "aarch64"),
-        ("Darwin", "x86_64"),
-    }:
-        return f"MXNet 1.9.1 has no package for {system} on {machine}. {ELSEWHERE}"
     return None
 
 
@@ -33,7 +27,12 @@ def package_problem():
         try:
             version(package)
         except PackageNotFoundError:
-            return f"{package} is not installed here. Install the course's packages: {INSTALL}"
+            return (
+                f"{package} is not installed here. Install the course's packages: {INSTALL}, or let "
+                "python3 start.py make an environment; it also says where MXNet has no package."
+            )
+    if version("mxnet") != "1.9.1":  # pip on Apple silicon takes 1.6.0, which does not run there
+        return f"The course needs MXNet 1.9.1; this is {version('mxnet')}. Install it: {INSTALL}"
     if tuple(map(int, version("numpy").split(".")[:2])) >= (1, 24):
         return (
             f"numpy {version('numpy')} breaks MXNet 1.9.1, which needs numpy 1.23.5. "
@@ -42,11 +41,25 @@ def package_problem():
     return None
 
 
+def memory_problem():
+    """Name a limit under which MXNet's import would end in a segmentation fault, or give None."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return MEMORY if limit != resource.RLIM_INFINITY and limit < ADDRESSES else None
+
+
 def import_problem():
     """Import MXNet; name the system library that it does not find, or give None."""
     try:
         import mxnet  # noqa: F401
+    except MemoryError:
+        return MEMORY
     except OSError as error:
+        if "Cannot allocate memory" in str(error) or "failed to map segment" in str(error):
+            return MEMORY
         missing = re.match(r"(lib\w+)\.so[.\d]*: cannot open shared object file", str(error))
         if not missing:
             return f"MXNet cannot be loaded: {error}"
@@ -64,7 +77,7 @@ def import_problem():
 
 def problem():
     """Give the first thing that is wrong, as a sentence that says what to do, or None."""
-    return platform_problem() or package_problem() or import_problem()
+    return python_problem() or package_problem() or memory_problem() or import_problem()
 
 
 if __name__ == "__main__":

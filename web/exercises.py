@@ -24,7 +24,7 @@ WORDS = {
         "要写函数或者做实验，就用{run}。你的回答只保存在这台设备上。",
         "notebook": "笔记本",
         "binder": "Binder 上的笔记本",
-        "lab": "自己电脑上的笔记本（取得课程以后，运行 <code>nox -s lab</code>，见 README）",
+        "lab": "自己电脑上的笔记本（取得课程以后，运行 <code>python3 start.py</code>，见 README）",
         "experiment": "在{run}里，这道题要做一个实验；你的预测和实验结果都可以填在这里检查。",
         "cell": "笔记本里的单元格",
         "code": "这一页不运行代码：写好以后，放进{run}里运行，那里会告诉你错在哪里。",
@@ -52,7 +52,7 @@ WORDS = {
         "To write a function or to do an experiment, use {run}. Your answers stay on this device.",
         "notebook": "the notebook",
         "binder": "the notebook on Binder",
-        "lab": "the notebook on your own machine (get the course and run <code>nox -s lab</code>, "
+        "lab": "the notebook on your own machine (get the course and run <code>python3 start.py</code>, "
         "see the README)",
         "experiment": "In {run} this exercise runs an experiment; what you predict, or measure there, "
         "can be checked here.",

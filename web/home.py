@@ -89,7 +89,7 @@ def commands(language):
     readme = READMES[language].read_text()
     return "\n".join(
         re.search(pattern, readme)[1]
-        for pattern in (r"`(sudo apt-get install [^`]+)`", r"```sh\n(python3 -m venv .+)\n```")
+        for pattern in (r"`(sudo apt-get install [^`]+)`", r"```sh\n(python3 start\.py)\n```")
     )
 
 
