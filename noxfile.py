@@ -37,7 +37,7 @@ def install(session, requirements):
     env = {"UV_COMPILE_BYTECODE": "1"}
     # The files are complete; mxnet alone asks for a numpy that later Pythons don't have.
     session.install("--require-hashes", "--no-deps", "-r", requirements, env=env)
-    session.run("python", "tools/mxnet_numpy.py", silent=True)
+    session.run_install("python", "tools/mxnet_numpy.py", silent=True)
 
 
 @nox.session(python=PYTHON)

@@ -102,7 +102,7 @@ class _Loader(SourceFileLoader):
         try:
             super().exec_module(module)
         except AttributeError as error:
-            if "numpy" not in str(error):
+            if "numpy" not in str(error).lower():
                 raise
             raise ImportError(
                 f"MXNet 1.9.1 cannot live with numpy {numpy.__version__}: {error}. "
