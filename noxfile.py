@@ -1,5 +1,8 @@
 """Every task by name: `nox -l` lists them, `nox -s NAME` runs one."""
 
+import os
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,13 +13,31 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.sessions = ["lint", "test"]
 
-PYTHON = "3.11"  # the newest that mxnet 1.9.1's numpy has wheels for
+os.environ["UV_PYTHON_DOWNLOADS"] = "never"  # nothing comes from outside a package index
+nox.options.download_python = "never"
+
+
+def there(version):
+    """Whether this machine has a Python of this version."""
+    tries = [[sys.executable, "-m", "uv", "python", "find", "--no-project", version]]
+    if path := shutil.which(f"python{version}"):
+        tries.append([path, "-c", ""])  # it may be a shim that leads nowhere
+    return any(subprocess.run(one, capture_output=True).returncode == 0 for one in tries)
+
+
+REFERENCE = "3.11"  # its outputs are stored; the newest that numpy 1.23.5 has wheels for
+# None is the Python that runs nox.
+PYTHON = REFERENCE if there(REFERENCE) else None
+VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+HOSTS = ("3.12", "3.13")  # what Colab and its kin have
 
 
 def install(session, requirements):
     # Compiled once here, the packages import in half the time wherever bytecode is not written.
     env = {"UV_COMPILE_BYTECODE": "1"}
-    session.install("--require-hashes", "-r", requirements, env=env)
+    # The files are complete; mxnet alone asks for a numpy that later Pythons don't have.
+    session.install("--require-hashes", "--no-deps", "-r", requirements, env=env)
+    session.run_install("python", "tools/mxnet_numpy.py", silent=True)
 
 
 @nox.session(python=PYTHON)
@@ -57,6 +78,39 @@ def deep(session):
     """Run what `test` leaves out; a workflow does so every week."""
     for name in DEEP:
         session.notify(name)
+    for version in filter(there, VERSIONS):
+        session.notify(f"notebooks-{version}")
+        if version in HOSTS:
+            session.notify(f"host-{version}")
+
+
+@nox.session(python=VERSIONS)
+def notebooks(session):
+    """Run the starters in both languages on another Python, with the run-time set alone."""
+    install(session, "requirements.txt")  # nbval brings pytest
+    session.run(
+        "pytest",
+        "--override-ini=addopts=",  # which names plugins of the development set
+        "--override-ini=filterwarnings=default",
+        "--nbval",
+        "--nbval-current-env",
+        "--nbval-cell-timeout=60",
+        *(session.posargs or ("notebooks/zh", "notebooks/en")),
+    )
+
+
+@nox.session(python=HOSTS, reuse_venv=False)
+def host(session):
+    """Try the hosted notebooks, as committed, in an environment such as Colab's, without mxnet."""
+    # A host's packages, unpinned as they are there, and new each time, as it must lack mxnet.
+    session.install("numpy>=2", "scipy", "pandas", "matplotlib", "ipykernel", "nbclient", "pip")
+    session.run("python", "tests/host.py")
+
+
+@nox.session(venv_backend="none")
+def hosted(session):
+    """Make the notebooks for Colab and its kin: `-- --repository ADDRESS --out FOLDER`."""
+    session.run(sys.executable, "tools/hosted.py", *session.posargs)
 
 
 @nox.session(python=PYTHON)
@@ -155,7 +209,7 @@ def lock(session):
     """Pin what pyproject.toml asks for; `-- --upgrade` takes the newest that fit."""
     session.install("uv")
 
-    def pin(output, *options):
+    def pin(output, oldest, *options):
         session.run(
             "uv",
             "pip",
@@ -163,7 +217,7 @@ def lock(session):
             "--quiet",
             "--universal",
             "--generate-hashes",
-            f"--python-version={PYTHON}",
+            f"--python-version={oldest}",
             "--custom-compile-command=nox -s lock",
             f"--output-file={output}",
             *options,
@@ -171,15 +225,17 @@ def lock(session):
             "pyproject.toml",
         )
 
-    pin("requirements.txt")
-    pin("requirements-dev.txt", "--group=dev", "--constraint=requirements.txt")
+    pin("requirements.txt", VERSIONS[0])
+    pin("requirements-dev.txt", "3.11", "--group=dev", "--constraint=requirements.txt")
 
 
 @nox.session(venv_backend="none")
 def dev(session):
     """Make .venv for daily work, with the commit hooks."""
     uv = (sys.executable, "-m", "uv")  # of nox[uv]; it need not be on the path
-    session.run(*uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON, ".venv")
+    session.run(
+        *uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON or sys.executable, ".venv"
+    )
     session.run(
         *uv,
         "pip",
@@ -187,7 +243,9 @@ def dev(session):
         "--quiet",
         "--compile-bytecode",
         "--python=.venv",
+        "--no-deps",
         "--require-hashes",
         "--requirement=requirements-dev.txt",
     )
+    session.run(".venv/bin/python", "tools/mxnet_numpy.py", external=True)
     session.run(".venv/bin/pre-commit", "install", external=True)

@@ -34,8 +34,13 @@ def test_every_requirement_is_pinned_and_hashed_and_names_no_registry(name):
 
 
 def test_the_development_set_holds_the_run_time_set():
+    """For the Pythons that it is for: 3.11 and later."""
     run_time, development = (
-        {requirement.partition(" ; ")[0]: hashes for requirement, hashes in pins(name).items()}
+        {
+            requirement.partition(" ; ")[0]: hashes
+            for requirement, hashes in pins(name).items()
+            if "python_full_version < '3.11'" not in requirement
+        }
         for name in SETS
     )
     assert run_time.items() <= development.items()
@@ -43,9 +48,20 @@ def test_the_development_set_holds_the_run_time_set():
 
 def test_the_requirement_files_hold_what_pyproject_asks_for():
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    direct = {one.lower() for one in pyproject["project"]["dependencies"]}
+    direct = {
+        one.lower().replace("; python_version", " ; python_full_version")
+        for one in pyproject["project"]["dependencies"]
+    }
     assert direct <= pins("requirements.txt").keys()
     assert {*direct, *pyproject["dependency-groups"]["dev"]} <= pins("requirements-dev.txt").keys()
+
+
+def test_the_reference_is_python_3_11_with_numpy_1_23_5():
+    for name in SETS:
+        assert {one for one in pins(name) if one.startswith("numpy==")} == {
+            "numpy==1.23.5 ; python_full_version < '3.12'",
+            "numpy==2.5.5 ; python_full_version >= '3.12'",
+        }
 
 
 def test_the_citation_is_of_this_version():
@@ -101,7 +117,7 @@ def test_the_doctor_finds_nothing_wrong_here():
 
 def test_the_doctor_names_another_python(monkeypatch):
     monkeypatch.setattr(doctor.sys, "version_info", (3, 12, 1))
-    assert "needs Python 3.11" in doctor.problem()
+    assert "needs Python 3.10 to 3.14" in doctor.problem()
 
 
 def test_the_doctor_names_the_mxnet_that_pip_takes_on_apple_silicon(monkeypatch):
@@ -121,7 +137,13 @@ def test_the_doctor_names_a_limit_of_memory_that_mxnet_would_crash_in():
 def test_the_doctor_names_a_numpy_that_breaks_mxnet(monkeypatch):
     monkeypatch.setattr(doctor, "version", {"mxnet": "1.9.1", "numpy": "1.24.0"}.get)
     monkeypatch.setattr(doctor, "PACKAGES", ("mxnet", "numpy"))
-    assert doctor.problem().startswith("numpy 1.24.0 breaks MXNet 1.9.1, which needs numpy 1.23.5.")
+    monkeypatch.delitem(sys.modules, "mxnet_numpy", raising=False)
+    assert doctor.package_problem() == (
+        "MXNet 1.9.1 needs numpy 1.23.5, or help to live with numpy 1.24.0. "
+        "Give it: python tools/mxnet_numpy.py"
+    )
+    monkeypatch.setitem(sys.modules, "mxnet_numpy", doctor)
+    assert doctor.package_problem() is None
 
 
 def test_the_doctor_names_a_package_that_is_missing(monkeypatch):

@@ -5,7 +5,7 @@ import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
-INSTALL = "python -m pip install --require-hashes -r requirements.txt"
+INSTALL = "python -m pip install --no-deps --require-hashes -r requirements.txt"
 MEMORY = (
     "There is too little memory to load MXNet, which with a notebook takes up to 600 MB: close other "
     "programs and notebooks, or raise the limit (ulimit -v, the container's, the hub's)."
@@ -16,8 +16,8 @@ PACKAGES = ("mxnet", "numpy", "matplotlib")
 
 def python_problem():
     """Name what is wrong with this Python, or give None; start.py has looked at the platform."""
-    if sys.version_info[:2] != (3, 11):
-        return f"The course needs Python 3.11; this is {platform.python_version()}."
+    if not (3, 10) <= sys.version_info[:2] <= (3, 14):
+        return f"The course needs Python 3.10 to 3.14; this is {platform.python_version()}."
     return None
 
 
@@ -33,10 +33,11 @@ def package_problem():
             )
     if version("mxnet") != "1.9.1":  # pip on Apple silicon takes 1.6.0, which does not run there
         return f"The course needs MXNet 1.9.1; this is {version('mxnet')}. Install it: {INSTALL}"
-    if tuple(map(int, version("numpy").split(".")[:2])) >= (1, 24):
+    later = tuple(map(int, version("numpy").split(".")[:2])) >= (1, 24)
+    if later and "mxnet_numpy" not in sys.modules:  # its .pth imports it at every start
         return (
-            f"numpy {version('numpy')} breaks MXNet 1.9.1, which needs numpy 1.23.5. "
-            f"Install it: {INSTALL}"
+            f"MXNet 1.9.1 needs numpy 1.23.5, or help to live with numpy {version('numpy')}. "
+            "Give it: python tools/mxnet_numpy.py"
         )
     return None
 
