@@ -116,7 +116,7 @@ def test_the_doctor_finds_nothing_wrong_here():
 
 
 def test_the_doctor_names_another_python(monkeypatch):
-    monkeypatch.setattr(doctor.sys, "version_info", (3, 12, 1))
+    monkeypatch.setattr(doctor.sys, "version_info", (3, 9, 2))
     assert "needs Python 3.10 to 3.14" in doctor.problem()
 
 
