@@ -24,7 +24,7 @@ FAKES = {
     "machine": "import platform; platform.machine = lambda: 'riscv64'",
     "bits": "import sys; sys.maxsize = 2**31 - 1",
     "musl": "import os; os.confstr = lambda name: None",
-    "old": "import sys, shutil; sys.version_info = (3, 9, 2); shutil.which = lambda name: None",
+    "version": "import sys, shutil; sys.version_info = (3, 15, 0); shutil.which = lambda name: None",
     "venv": "import subprocess; subprocess.call = lambda *a, **k: 1",
     "locked": "import os; os.access = lambda path, mode: False",
     "space": "import shutil; shutil.disk_usage = lambda path: shutil._ntuple_diskusage(9, 8, 10**8)",
@@ -171,20 +171,22 @@ def test_on_a_full_disk_nothing_is_half_installed(start, clone):
 
 @pytest.mark.parametrize("python", OTHERS, ids=str)
 def test_other_pythons_say_a_sentence(start, clone, python):
-    """One that is too old says so, where no other is on the path; a newer one goes on."""
+    """One that is too old says so, where no other is on the path; the others go on."""
     version = subprocess.check_output(
         [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True
     )
     code, said = run(clone, "en", python=python, PATH="", fake=FAKES["space"])
-    old = tuple(map(int, version.split("."))) < start.OLDEST
-    sentences = [beginning(start, key, "en") for key in (["old"] if old else ["space", "venv"])]
+    fits = start.OLDEST <= tuple(map(int, version.split("."))) <= start.NEWEST
+    keys = ["space", "venv"] if fits else ["version"]
+    sentences = [beginning(start, key, "en") for key in keys]
     assert code == 1 and said.count("\n") == 1
     assert said.startswith(tuple(sentences)), said
     assert untouched(clone)
 
 
-def test_an_old_python_takes_a_newer_one_that_is_there(start, monkeypatch):
-    monkeypatch.setattr(start.sys, "version_info", (3, 6, 9))
+@pytest.mark.parametrize("version", [(3, 6, 9), (3, 15, 0)])
+def test_a_python_that_does_not_fit_takes_one_that_is_there(start, monkeypatch, version):
+    monkeypatch.setattr(start.sys, "version_info", version)
     monkeypatch.setattr(start.shutil, "which", {"python3.12": sys.executable}.get)
     assert start.find_python() == sys.executable
 
