@@ -6,8 +6,8 @@ python3 start.py zh                     open it in Chinese; en: in English
 python3 start.py test                   run the tests
 python3 start.py SESSION [ARGUMENT ...] run any other session; -l lists them
 
-It needs nothing but Python's standard library, and installs only into the folder .nox: beside this
-file, or in the folder that MOMENTUM_LAB_ENVS names. The course runs on Python 3.11 where that is
+It needs nothing but Python's standard library, and installs into the folder .nox: beside this file,
+or in the folder that MOMENTUM_LAB_ENVS names. The course runs on Python 3.11 where that is
 there, else on the Python that runs this file (3.10 to 3.14).
 """
 # Python 3.6, and what came before it, must understand this file, to be told that it is too old:
