@@ -106,7 +106,7 @@ def host(session):
     """Try the hosted notebooks, as committed, in an environment such as Colab's, without mxnet."""
     # A host's packages, unpinned as they are there, and new each time, as it must lack mxnet.
     session.install("numpy>=2", "scipy", "pandas", "matplotlib", "ipykernel", "nbclient", "pip")
-    session.run("python", "tests/host.py")
+    session.run("python", "tests/host.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")
