@@ -10,11 +10,14 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from common import ROOT
+
+from tools import doctor
 
 LANGUAGES = ("en", "zh")
 # What a machine of another kind answers, set before start.py runs
@@ -189,6 +192,22 @@ def test_a_python_that_does_not_fit_takes_one_that_is_there(start, monkeypatch, 
     monkeypatch.setattr(start.sys, "version_info", version)
     monkeypatch.setattr(start.shutil, "which", {"python3.12": sys.executable}.get)
     assert start.find_python() == sys.executable
+
+
+def test_everything_names_the_same_pythons(start, monkeypatch):
+    oldest, newest = (".".join(map(str, one)) for one in (start.OLDEST, start.NEWEST))
+    versions = re.search(r"^VERSIONS = (.+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    versions = ast.literal_eval(versions[1])
+    assert sorted(start.PYTHONS) == [f"python{one}" for one in versions]
+    assert (versions[0], versions[-1]) == (oldest, newest)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    after = f"{start.NEWEST[0]}.{start.NEWEST[1] + 1}"
+    assert project["requires-python"] == f">={oldest},<{after}"
+    assert f"Python from {oldest} to {newest}" in (ROOT / "README.md").read_text()
+    assert f"Python {oldest} 至 {newest}" in (ROOT / "README.zh.md").read_text()
+    for version, fits in (((3, 9), 0), (start.OLDEST, 1), (start.NEWEST, 1), ((3, 15), 0)):
+        monkeypatch.setattr(doctor.sys, "version_info", version)
+        assert (doctor.python_problem() is None) == fits
 
 
 def test_python_3_6_understands_every_line():
