@@ -29,7 +29,7 @@ WORDS = {
         "here": "网页上已经有全部运行结果，只看不用安装任何东西。想改代码、做要写函数的练习，就自己运行：",
         "places": "在浏览器里运行，不用安装，启动要等几分钟：打开“动量法——从零开始”，可以用 {places}"
         "（在中国大陆不一定打得开）。",
-        "or": "、",
+        "comma": "、",
         "own": "在 Linux（x86-64）上运行：先克隆{repository}，再进入它的目录，运行下面两行。"
         "第一行用于 Debian 和 Ubuntu；第二行几分钟后在 JupyterLab 里打开“动量法——从零开始”。"
         "其他系统见仓库里的 README。",
@@ -53,9 +53,9 @@ WORDS = {
         "run": "Run it yourself",
         "here": "These pages hold all results, and reading them takes no installation. To change code, "
         "and for the exercises that ask for a function, run it yourself:",
-        "places": "In the browser, with nothing installed: open “Momentum, from scratch” on {places}; "
-        "it takes up to some minutes to start.",
-        "or": " or ",
+        "places": "In the browser, with nothing installed: open “Momentum, from scratch” on one of "
+        "{places}; this takes some minutes.",
+        "comma": ", ",
         "own": "On Linux (x86-64): clone {repository}, and run these two lines in its folder. The "
         "first is for Debian and Ubuntu; the second opens “Momentum, from scratch” in JupyterLab after "
         "a few minutes. For other systems see the repository's README.",
@@ -135,7 +135,7 @@ def cells(index, sources, language, repository):
         links = [
             f"[{name}]({places[name]})" for name in ("Colab", "Kaggle", "Codespaces", "Binder")
         ]
-        run.append(words["places"].format(places=words["or"].join(links)))
+        run.append(words["places"].format(places=words["comma"].join(links)))
     run.append(words["own"].format(repository=clone if repository else words["repository"]))
     run.append(f"```sh\n{commands(language)}\n```")
     texts = {
