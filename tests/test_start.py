@@ -152,7 +152,7 @@ def test_pip_and_uv_use_the_same_index(start, monkeypatch):
 def test_on_a_full_disk_nothing_is_half_installed(start, clone):
     disk = clone.parent / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk])
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk])
     if mounted.returncode:
         pytest.skip("this machine mounts nothing")
     try:
