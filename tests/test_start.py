@@ -102,6 +102,7 @@ def test_a_machine_that_the_course_cannot_run_on_gets_its_sentence(start, clone,
     assert untouched(clone)
 
 
+@pytest.mark.deep
 def test_without_a_network_nothing_is_half_installed(start, clone):
     language = "zh"
     code, said = run(clone, language)
