@@ -28,6 +28,8 @@ def there(version):
 REFERENCE = "3.11"  # its outputs are stored; the newest that numpy 1.23.5 has wheels for
 # None is the Python that runs nox.
 PYTHON = REFERENCE if there(REFERENCE) else None
+# The development set is for 3.11 and later: on 3.10, nox says that 3.11 is missing.
+DEVELOPMENT = PYTHON if sys.version_info >= (3, 11) else REFERENCE
 VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 HOSTS = ("3.12", "3.13")  # what Colab and its kin have
 
@@ -47,7 +49,7 @@ def lab(session):
     session.run("python", "tools/lab.py", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def quick(session):
     """Check in a minute what has changed; after --, chapters may be named."""
     install(session, "requirements-dev.txt")
@@ -61,7 +63,7 @@ def restart(session):
     session.run("python", "tools/copies.py", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def test(session):
     """Run the notebooks in both languages against their stored outputs, and all other tests."""
     install(session, "requirements-dev.txt")
@@ -104,7 +106,7 @@ def host(session):
     """Try the hosted notebooks, as committed, in an environment such as Colab's, without mxnet."""
     # A host's packages, unpinned as they are there, and new each time, as it must lack mxnet.
     session.install("numpy>=2", "scipy", "pandas", "matplotlib", "ipykernel", "nbclient", "pip")
-    session.run("python", "tests/host.py")
+    session.run("python", "tests/host.py", *session.posargs)
 
 
 @nox.session(venv_backend="none")
@@ -113,14 +115,14 @@ def hosted(session):
     session.run(sys.executable, "tools/hosted.py", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def editions(session):
     """Run the two editions of the notebooks that `test` leaves out."""
     install(session, "requirements-dev.txt")
     session.run("pytest", "--numprocesses=auto", "notebooks/en", "notebooks/zh-solutions")
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def kernels(session):
     """Run the notebooks on other kernels of OpenBLAS than the machine's own choice."""
     install(session, "requirements-dev.txt")
@@ -136,14 +138,14 @@ def kernels(session):
         session.run(*pytest, env={"OPENBLAS_CORETYPE": core})
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def repetitions(session):
     """Run the tests that repeat with other cases what `test` shows once."""
     install(session, "requirements-dev.txt")
     session.run("pytest", "--numprocesses=auto", "-m", "deep", "tests", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def lint(session):
     """Check the style of code and notebooks, the direction of imports, and the workflows."""
     install(session, "requirements-dev.txt")
@@ -153,7 +155,7 @@ def lint(session):
     session.run("zizmor", "--offline", "--quiet", ".github/workflows")
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def build(session):
     """Build and execute the four editions of the notebooks, and draw the figures."""
     install(session, "requirements-dev.txt")
@@ -161,21 +163,21 @@ def build(session):
     session.run("python", "img/figures.py")
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def bench(session):
     """Time each case and its rival in turn; what follows -- goes to benchmarks/run.py."""
     install(session, "requirements-dev.txt")
     session.run("python", "-W", "ignore", "benchmarks/run.py", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def web(session):
     """Build the web edition into web/_site; after -- another folder may follow."""
     install(session, "requirements-dev.txt")
     session.run("python", "web/build.py", *session.posargs)
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def faults(session):
     """Kill a process of a distributed run at a random moment, fifty times, and resume each time."""
     install(session, "requirements-dev.txt")
@@ -188,7 +190,7 @@ def faults(session):
 ACCEPTED = {}
 
 
-@nox.session(python=PYTHON)
+@nox.session(python=DEVELOPMENT)
 def audit(session):
     """Look for known vulnerabilities of the pinned packages, but those that ACCEPTED names."""
     install(session, "requirements-dev.txt")
@@ -234,7 +236,13 @@ def dev(session):
     """Make .venv for daily work, with the commit hooks."""
     uv = (sys.executable, "-m", "uv")  # of nox[uv]; it need not be on the path
     session.run(
-        *uv, "venv", "--quiet", "--allow-existing", "--python", PYTHON or sys.executable, ".venv"
+        *uv,
+        "venv",
+        "--quiet",
+        "--allow-existing",
+        "--python",
+        DEVELOPMENT or sys.executable,
+        ".venv",
     )
     session.run(
         *uv,

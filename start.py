@@ -6,8 +6,9 @@ python3 start.py zh                     open it in Chinese; en: in English
 python3 start.py test                   run the tests
 python3 start.py SESSION [ARGUMENT ...] run any other session; -l lists them
 
-It needs nothing but Python's standard library, and installs only into the folder .nox: beside this
-file, or in the folder that MOMENTUM_LAB_ENVS names.
+It needs nothing but Python's standard library, and installs into the folder .nox: beside this file,
+or in the folder that MOMENTUM_LAB_ENVS names. The course runs on Python 3.11 where that is
+there, else on the Python that runs this file (3.10 to 3.14).
 """
 # Python 3.6, and what came before it, must understand this file, to be told that it is too old:
 # so there are no f-strings, no annotations, and nothing else that is newer than that.
@@ -22,7 +23,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 NOX = "nox[uv]==2026.10.20"
-OLDEST = (3, 10)  # that nox runs on
+OLDEST, NEWEST = (3, 10), (3, 14)  # that the course runs on
 PYTHONS = ["python3.%d" % minor for minor in (11, 12, 13, 14, 10)]  # in the order of preference
 # What a session's environment takes, and nox's, with a margin; the others have more packages.
 MEGABYTES = {"nox": 150, "lab": 900, "restart": 900, "deep": 0}
@@ -43,9 +44,9 @@ WORDS = {
         "or use the course in a browser ({help}).",
         "machine": "MXNet 1.9.1 has no package for {system} on {machine}: use the course in a "
         "browser, or in a container for linux/amd64 ({help}).",
-        "old": "The course needs Python {oldest} or later, and this is {version}: install a later "
-        "one (Debian, Ubuntu, Fedora: from the system's packages; anywhere: with conda), or use a "
-        "container or a browser ({help}).",
+        "version": "The course needs Python {oldest} to {newest}, and this is {version}: install one of "
+        "these beside it (from the system's packages, or with conda), or use a container or a "
+        "browser ({help}).",
         "venv": "Python's module venv is missing: install it (Debian, Ubuntu: `sudo apt-get install "
         "python3-venv`) and run this command again.",
         "locked": "The folder {folder} cannot be written ({problem}): clone the course into a folder "
@@ -57,8 +58,8 @@ WORDS = {
         "command again, or use the course in a browser ({help}).",
         "network": "The package index cannot be reached: look at the network, or name a mirror in "
         "PIP_INDEX_URL and UV_DEFAULT_INDEX; README.md, “Without a network”, says how to do without.",
-        "interpreter": "This session needs Python {python}, which is not on this machine and could "
-        "not be fetched: install it, or use conda or a container ({help}).",
+        "interpreter": "This session needs Python {python}, which is not on this machine: install it, "
+        "or use conda or a container ({help}).",
         "failed": "The packages could not be installed; what is printed above says why.",
         "unknown": "{name} is no session of the noxfile: `python3 start.py -l` lists them.",
         "interrupted": "Interrupted; what was half installed is removed.",
@@ -77,8 +78,8 @@ WORDS = {
         "或者用浏览器（{help}）。",
         "machine": "MXNet 1.9.1 没有适用于 {system} {machine} 的安装包：请用浏览器，"
         "或者 linux/amd64 的容器（{help}）。",
-        "old": "本课程需要 Python {oldest} 或更高版本，而这里是 {version}：请安装新一些的 Python"
-        "（Debian、Ubuntu、Fedora 用系统的软件包，其他系统用 conda），或者用容器、浏览器（{help}）。",
+        "version": "本课程需要 Python {oldest} 至 {newest}，而这里是 {version}：请另装一个合适的 Python"
+        "（用系统的软件包或 conda），或者用容器、浏览器（{help}）。",
         "venv": "缺少 Python 的 venv 模块：请先安装（Debian、Ubuntu：`sudo apt-get install "
         "python3-venv`），再运行一次这条命令。",
         "locked": "文件夹 {folder} 无法写入（{problem}）：请把课程克隆到自己的文件夹里，"
@@ -88,8 +89,8 @@ WORDS = {
         "full": "安装软件包时磁盘满了：请腾出空间，再运行一次这条命令，也可以用浏览器（{help}）。",
         "network": "连不上软件包索引：请检查网络，或者用 PIP_INDEX_URL 和 UV_DEFAULT_INDEX "
         "指定镜像；始终不能联网的话，见 README.zh.md 的“没有网络”。",
-        "interpreter": "这一步需要 Python {python}，而这台机器上没有，也没能下载到："
-        "请自行安装，或者用 conda、容器（{help}）。",
+        "interpreter": "这一步需要 Python {python}，而这台机器上没有：请先安装，"
+        "或者用 conda、容器（{help}）。",
         "failed": "软件包没有装成，原因见上面的输出。",
         "unknown": "没有名为 {name} 的会话：`python3 start.py -l` 会列出所有会话。",
         "interrupted": "已中断，装了一半的东西已经删除。",
@@ -176,15 +177,16 @@ def look_at_platform():
 
 
 def find_python():
-    """Give a Python that is new enough for nox: this one, else one on the path."""
-    if sys.version_info[:2] >= OLDEST:
+    """Give a Python that can run nox and the course: this one, else one on the path."""
+    if OLDEST <= sys.version_info[:2] <= NEWEST:
         return sys.executable
     for name in PYTHONS:
         path = shutil.which(name)
         # pyenv has a command for each version, and refuses those that are not switched on.
         if path and subprocess.call([path, "-c", ""], stderr=subprocess.DEVNULL) == 0:
             return path
-    raise StartError("old", oldest="%d.%d" % OLDEST, version=platform.python_version())
+    oldest, newest = "%d.%d" % OLDEST, "%d.%d" % NEWEST
+    raise StartError("version", oldest=oldest, newest=newest, version=platform.python_version())
 
 
 def look_at_venv(python):

@@ -1,5 +1,7 @@
 """Run the hosted notebooks as on a stranger's host: `nox -s host` calls this.
 
+Arguments choose among them: en/momentum-scratch.
+
 It runs in an environment with numpy 2, scipy, pandas, matplotlib and ipykernel, without mxnet, in
 an empty folder, and clones this repository's last commit. Every output is compared with the stored
 one; numpy must still be the host's, and scipy and pandas work, after all.
@@ -64,19 +66,26 @@ def run(path, folder):
     ], seconds
 
 
+def megabytes(folder):
+    """Give what the files in a folder take, in 10**6 bytes."""
+    files = (path for path in Path(folder).rglob("*") if path.is_file() and not path.is_symlink())
+    return sum(path.stat().st_size for path in files) // 10**6
+
+
 def main():
     """Run all of them, print a line for each, and give how many differ."""
     assert not find_spec("mxnet"), "this environment has mxnet already"
     before = {name: version(name) for name in KEPT}
     print(f"Python {sys.version.split()[0]}, {before}")
-    failed = 0
+    failed, installed = 0, megabytes(sys.prefix)
     with tempfile.TemporaryDirectory() as folder:
         out, empty = Path(folder, "out"), Path(folder, "empty")
         empty.mkdir()
         make = [sys.executable, ROOT / "tools/hosted.py", "--repository", f"file://{ROOT}"]
         subprocess.run([*make, "--out", out], check=True)
         for path in sorted(out.glob("*/*.ipynb")):
-            if "hosted" in {cell.get("id") for cell in nbformat.read(path, 4).cells}:
+            chosen = not sys.argv[1:] or f"{path.parent.name}/{path.stem}" in sys.argv[1:]
+            if chosen and "hosted" in {cell.get("id") for cell in nbformat.read(path, 4).cells}:
                 start = time.monotonic()
                 differ, first = run(path, empty)
                 failed += bool(differ)
@@ -84,6 +93,8 @@ def main():
                 print(
                     f"  first cell {first:.1f} s, all {total:.0f} s, differ: {differ}", flush=True
                 )
+        installed = megabytes(sys.prefix) - installed
+        print(f"the course takes {megabytes(empty)} MB, what was installed {installed} MB")
     code = "from importlib.metadata import version; print({name: version(name) for name in %r})"
     after = subprocess.check_output([sys.executable, "-c", code % (KEPT,)], text=True)
     assert after.strip() == str(before), f"the host had {before} and has {after}"

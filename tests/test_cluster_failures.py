@@ -152,5 +152,5 @@ def test_what_a_worker_cannot_return_is_told(monkeypatch):
         return lambda: None
 
     work.__module__ = "__main__"
-    with pytest.raises(cluster.ClusterError, match=r"the worker 0 failed with .*pickle"):
+    with pytest.raises(cluster.ClusterError, match=r"the worker 0 failed with .*local object"):
         cluster.run(work, workers=1, limit=LIMIT)

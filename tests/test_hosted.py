@@ -29,6 +29,7 @@ def built(tmp_path_factory):
 def test_the_notebooks_have_one_cell_more_and_are_the_same_otherwise(built, language):
     own = sorted((ROOT / "notebooks" / language).glob("*.ipynb"))
     assert [one.name for one in own] == sorted(one.name for one in (built / language).iterdir())
+    assert not (built / "README.md").exists()  # the address is not on GitHub
     for path in own:
         before = json.loads(path.read_text())
         after = json.loads((built / language / path.name).read_text())
@@ -39,6 +40,49 @@ def test_the_notebooks_have_one_cell_more_and_are_the_same_otherwise(built, lang
             calls = "processes=True" in "".join(cell["source"])
             assert calls == (path.stem == "momentum-distributed")
         assert after == before
+
+
+@pytest.mark.parametrize(
+    ("remote", "name"),
+    [
+        ("git@github.com:someone/momentum.git", "someone/momentum"),
+        ("https://github.com/someone/momentum", "someone/momentum"),
+        ("https://token@github.com/someone/momentum.git", "someone/momentum"),
+        ("ssh://git@github.com/someone/momentum.git", "someone/momentum"),
+        ("", None),
+        ("/srv/git/momentum.git", None),
+        ("https://example.org/a/b.git", None),
+    ],
+)
+def test_the_name_on_github_comes_from_the_remote(remote, name):
+    assert hosted.name_on_github(remote) == name
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_the_places_open_what_the_workflow_publishes(language):
+    workflow = (ROOT / ".github/workflows/hosted.yml").read_text()
+    assert "git push --quiet --force" in workflow and workflow.rstrip().endswith(
+        f" {hosted.BRANCH}"
+    )
+    colab, kaggle, codespaces, binder, download = hosted.places("a/b", language, "index").values()
+    path = f"{language}/index.ipynb"
+    assert colab == f"https://colab.research.google.com/github/a/b/blob/hosted/{path}"
+    assert kaggle.endswith(f"?src=https://github.com/a/b/blob/hosted/{path}")
+    assert codespaces == "https://codespaces.new/a/b"
+    assert binder == f"https://mybinder.org/v2/gh/a/b/main?urlpath=lab/tree/notebooks/{path}"
+    assert download == f"https://github.com/a/b/raw/hosted/{path}"
+
+
+def test_on_github_a_readme_links_every_notebook_that_runs(tmp_path):
+    hosted.build("https://github.com/a/b", tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    for language in ("zh", "en"):
+        for path in (tmp_path / language).iterdir():
+            links = [
+                f"]({one})" in text for one in hosted.places("a/b", language, path.stem).values()
+            ]
+            runs = any(cell["id"] == "hosted" for cell in json.loads(path.read_text())["cells"])
+            assert links == [runs, runs, True, runs, runs]
 
 
 def test_each_language_says_the_same_things():

@@ -10,11 +10,14 @@ import shutil
 import subprocess
 import sys
 import threading
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 from common import ROOT
+
+from tools import doctor
 
 LANGUAGES = ("en", "zh")
 # What a machine of another kind answers, set before start.py runs
@@ -24,7 +27,7 @@ FAKES = {
     "machine": "import platform; platform.machine = lambda: 'riscv64'",
     "bits": "import sys; sys.maxsize = 2**31 - 1",
     "musl": "import os; os.confstr = lambda name: None",
-    "old": "import sys, shutil; sys.version_info = (3, 9, 2); shutil.which = lambda name: None",
+    "version": "import sys, shutil; sys.version_info = (3, 15, 0); shutil.which = lambda name: None",
     "venv": "import subprocess; subprocess.call = lambda *a, **k: 1",
     "locked": "import os; os.access = lambda path, mode: False",
     "space": "import shutil; shutil.disk_usage = lambda path: shutil._ntuple_diskusage(9, 8, 10**8)",
@@ -99,6 +102,7 @@ def test_a_machine_that_the_course_cannot_run_on_gets_its_sentence(start, clone,
     assert untouched(clone)
 
 
+@pytest.mark.deep
 def test_without_a_network_nothing_is_half_installed(start, clone):
     language = "zh"
     code, said = run(clone, language)
@@ -149,7 +153,7 @@ def test_pip_and_uv_use_the_same_index(start, monkeypatch):
 def test_on_a_full_disk_nothing_is_half_installed(start, clone):
     disk = clone.parent / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", disk])
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk])
     if mounted.returncode:
         pytest.skip("this machine mounts nothing")
     try:
@@ -171,22 +175,40 @@ def test_on_a_full_disk_nothing_is_half_installed(start, clone):
 
 @pytest.mark.parametrize("python", OTHERS, ids=str)
 def test_other_pythons_say_a_sentence(start, clone, python):
-    """One that is too old says so, where no other is on the path; a newer one goes on."""
+    """One that is too old says so, where no other is on the path; the others go on."""
     version = subprocess.check_output(
         [python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"], text=True
     )
     code, said = run(clone, "en", python=python, PATH="", fake=FAKES["space"])
-    old = tuple(map(int, version.split("."))) < start.OLDEST
-    sentences = [beginning(start, key, "en") for key in (["old"] if old else ["space", "venv"])]
+    fits = start.OLDEST <= tuple(map(int, version.split("."))) <= start.NEWEST
+    keys = ["space", "venv"] if fits else ["version"]
+    sentences = [beginning(start, key, "en") for key in keys]
     assert code == 1 and said.count("\n") == 1
     assert said.startswith(tuple(sentences)), said
     assert untouched(clone)
 
 
-def test_an_old_python_takes_a_newer_one_that_is_there(start, monkeypatch):
-    monkeypatch.setattr(start.sys, "version_info", (3, 6, 9))
+@pytest.mark.parametrize("version", [(3, 6, 9), (3, 15, 0)])
+def test_a_python_that_does_not_fit_takes_one_that_is_there(start, monkeypatch, version):
+    monkeypatch.setattr(start.sys, "version_info", version)
     monkeypatch.setattr(start.shutil, "which", {"python3.12": sys.executable}.get)
     assert start.find_python() == sys.executable
+
+
+def test_everything_names_the_same_pythons(start, monkeypatch):
+    oldest, newest = (".".join(map(str, one)) for one in (start.OLDEST, start.NEWEST))
+    versions = re.search(r"^VERSIONS = (.+)", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    versions = ast.literal_eval(versions[1])
+    assert sorted(start.PYTHONS) == [f"python{one}" for one in versions]
+    assert (versions[0], versions[-1]) == (oldest, newest)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    after = f"{start.NEWEST[0]}.{start.NEWEST[1] + 1}"
+    assert project["requires-python"] == f">={oldest},<{after}"
+    assert f"Python from {oldest} to {newest}" in (ROOT / "README.md").read_text()
+    assert f"Python {oldest} 至 {newest}" in (ROOT / "README.zh.md").read_text()
+    for version, fits in (((3, 9), 0), (start.OLDEST, 1), (start.NEWEST, 1), ((3, 15), 0)):
+        monkeypatch.setattr(doctor.sys, "version_info", version)
+        assert (doctor.python_problem() is None) == fits
 
 
 def test_python_3_6_understands_every_line():

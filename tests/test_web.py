@@ -19,6 +19,7 @@ from common import BASE_PATH, PAGES, PLAYGROUNDS, REPOSITORY, ROOT, TRAININGS, m
 from course import play
 from course.play.playground import DEFAULTS
 from tools import build as source_build
+from tools import hosted
 from tools.sources import order, read_all
 from web import build, search
 
@@ -128,6 +129,7 @@ def test_the_buttons_of_a_chapter(page, language):
         links = {tag["href"] for tag in page(language, name).select(".article-header-buttons a")}
         path = f"notebooks/{language}/{name}.ipynb"
         assert f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/{path}" in links
+        assert links >= set(hosted.places(REPOSITORY, language, name).values())
         assert f"https://github.com/{REPOSITORY}" in links
         # A notebook does not run without the files around it.
         assert not [link for link in links if link.endswith(".ipynb") and "://" not in link]
@@ -180,11 +182,8 @@ def test_home_has_the_paths_and_the_commands(page, language):
     assert len(lines) == 2
     assert all(line in readme for line in lines)
     links = [a["href"] for a in home.select("#run a.external")]
-    assert links == [
-        f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/notebooks/{language}"
-        "/momentum-scratch.ipynb",
-        f"https://github.com/{REPOSITORY}",
-    ]
+    *places, _ = hosted.places(REPOSITORY, language, "momentum-scratch").values()
+    assert links == [*places, f"https://github.com/{REPOSITORY}"]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -217,7 +216,7 @@ def test_a_formula_is_joined_with_the_mark_after_it(soups):
 
 
 ENGLISH = r"[A-Za-z]{2,}"
-ALLOWED = {"Ctrl", "English", "MIT", "CC BY 4.0", "Binder"}
+ALLOWED = {"Ctrl", "English", "MIT", "CC BY 4.0", "Binder", "Colab", "Kaggle", "Codespaces"}
 
 
 def test_chinese_pages_have_no_english_words_of_the_theme(soups):
@@ -309,22 +308,6 @@ def test_the_searched_text_is_what_the_page_shows():
 # The build
 
 
-@pytest.mark.parametrize(
-    ("remote", "name"),
-    [
-        ("git@github.com:someone/momentum.git", "someone/momentum"),
-        ("https://github.com/someone/momentum", "someone/momentum"),
-        ("https://token@github.com/someone/momentum.git", "someone/momentum"),
-        ("ssh://git@github.com/someone/momentum.git", "someone/momentum"),
-        ("", None),
-        ("/srv/git/momentum.git", None),
-        ("https://example.org/a/b.git", None),
-    ],
-)
-def test_the_name_on_github_comes_from_the_remote(remote, name):
-    assert build.name_on_github(remote) == name
-
-
 def test_the_environment_may_say_the_name_on_github(monkeypatch):
     monkeypatch.setenv("GITHUB_REPOSITORY", "someone/momentum")
     assert build.repository() == "someone/momentum"
@@ -367,7 +350,11 @@ def test_no_buttons_without_an_address(faulty):
     for text in pages.values():
         links = [tag["href"] for tag in BeautifulSoup(text, "html.parser").select("a")]
         assert links
-        assert not [link for link in links if re.search(r"mybinder\.org|github\.com", link)]
+        assert not [
+            link
+            for link in links
+            if re.search(r"mybinder\.org|github\.com|colab|kaggle|codespaces", link)
+        ]
 
 
 def test_broken_links_and_pictures_stop_the_build(faulty):

@@ -2,7 +2,8 @@
 
 `python tools/hosted.py --repository ADDRESS --out FOLDER` writes FOLDER/zh and FOLDER/en: the
 editions with one cell before the others, which clones the course from ADDRESS and calls `prepare`
-of the clone. It uses the standard library alone, since a host may have nothing else of ours.
+of the clone, and a README with a link for each place where they can be opened, if ADDRESS is on
+GitHub. It uses the standard library alone, since a host may have nothing else of ours.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CLONE = "momentum-lab"
+BRANCH = "hosted"  # on which a workflow publishes what `build` writes
 CELL = """\
 # {comment}
 import os
@@ -38,6 +40,8 @@ hosted.prepare({language!r}, processes={processes})
 """
 SAY = {
     "zh": {
+        "title": "动量法实验室：在浏览器里运行，什么都不用装",
+        "download": "下载",
         "comment": "先运行这个单元格：它取得本课程，并安装这里缺少的软件包；再次运行时什么也不做",
         "fetching": "正在取得本课程……",
         "failed": "无法取得本课程：请检查这里能否上网，然后再运行一次。",
@@ -50,6 +54,8 @@ SAY = {
         ),
     },
     "en": {
+        "title": "Momentum Lab: run it in a browser, with nothing installed",
+        "download": "Download",
         "comment": "Run this first: it fetches the course and installs what is missing here, once",
         "fetching": "Fetching the course …",
         "failed": "The course could not be fetched: see that there is a network here, and run again.",
@@ -92,8 +98,62 @@ def first_cell(language, address, processes):
     )
 
 
+def name_on_github(address):
+    """Give OWNER/REPOSITORY from what `git clone` takes; None if it is not on GitHub."""
+    match = re.search(r"[@/]github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", address)
+    return match and match[1]
+
+
+def places(repository, language, name):
+    """Give where a notebook can be opened, or got.
+
+    Parameters
+    ----------
+    repository : str
+        OWNER/REPOSITORY on GitHub.
+    language : {"zh", "en"}
+    name : str
+        Of the notebook.
+
+    Returns
+    -------
+    dict of str
+        From the name of a place to an address.
+    """
+    github = f"https://github.com/{repository}"
+    path = f"{language}/{name}.ipynb"
+    blob = f"{repository}/blob/{BRANCH}/{path}"
+    return {
+        "Colab": f"https://colab.research.google.com/github/{blob}",
+        "Kaggle": f"https://kaggle.com/kernels/welcome?src=https://github.com/{blob}",
+        "Codespaces": f"https://codespaces.new/{repository}",
+        "Binder": f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/notebooks/{path}",
+        SAY[language]["download"]: f"{github}/raw/{BRANCH}/{path}",
+    }
+
+
+def readme(repository):
+    """Give the README of the branch: for each notebook, a link for each place."""
+    parts = []
+    for language, say in SAY.items():
+        parts.append(f"# {say['title']}\n")
+        for name in (ROOT / "notebooks/src/order.txt").read_text().split():
+            path = ROOT / "notebooks" / language / f"{name}.ipynb"
+            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            if any(cell["cell_type"] == "code" for cell in cells):
+                title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
+                links = [f"[{a}]({b})" for a, b in places(repository, language, name).items()]
+                parts.append(f"- {title}: {' · '.join(links)}")
+        parts.append("")
+    return "\n".join(parts)
+
+
 def build(address, out):
-    """Write both editions into a folder."""
+    """Write both editions into a folder, and for GitHub the README."""
+    repository = name_on_github(address)
+    if repository:
+        Path(out).mkdir(parents=True, exist_ok=True)
+        Path(out, "README.md").write_text(readme(repository), encoding="utf-8")
     for language in SAY:
         folder = Path(out, language)
         folder.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,6 @@ import base64
 import contextlib
 import json
 import os
-import re
 import shutil
 import string
 import subprocess
@@ -27,6 +26,7 @@ ROOT = WEB.parent
 sys.path.insert(0, str(ROOT))
 
 from course.play.widget import module  # noqa: E402
+from tools import hosted  # noqa: E402
 from tools.sources import without_magics  # noqa: E402
 from web import search  # noqa: E402
 
@@ -62,13 +62,7 @@ def repository():
     remote = subprocess.run(
         ["git", "remote", "get-url", "origin"], cwd=ROOT, capture_output=True, text=True
     ).stdout.strip()
-    return os.environ.get("GITHUB_REPOSITORY") or name_on_github(remote)
-
-
-def name_on_github(remote):
-    """Give OWNER/REPOSITORY from the address of a git remote; None if it is not on GitHub."""
-    match = re.search(r"[@/]github\.com[:/]([\w.-]+/[\w.-]+?)(\.git)?/?$", remote)
-    return match and match[1]
+    return os.environ.get("GITHUB_REPOSITORY") or hosted.name_on_github(remote)
 
 
 def references(language):

@@ -11,6 +11,7 @@ from docutils import nodes
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
+from tools import hosted  # noqa: E402
 from tools.sources import read_all  # noqa: E402
 from web import build, exercises, home  # noqa: E402
 
@@ -60,6 +61,9 @@ THEME = {
     "Source repository": "源代码仓库",
     "Source repositories": "源代码仓库",
 }
+
+
+ICONS = {"Colab": "fab fa-google", "Kaggle": "fab fa-kaggle", "Codespaces": "fab fa-github"}
 
 
 def best(kappa):
@@ -281,6 +285,22 @@ def add_languages(app, pagename, templatename, context, doctree):
     context["other"] = LANGUAGES[OTHER]
 
 
+def add_places(app, pagename, templatename, context, doctree):
+    """Add to the theme's button for Binder the other places where the notebook can be opened."""
+    for group in context["header_buttons"]:
+        if group.get("label") == "launch-buttons":
+            group["buttons"] += [
+                {
+                    "type": "link",
+                    "text": name,
+                    "url": url,
+                    "icon": ICONS.get(name, "fas fa-download"),
+                }
+                for name, url in hosted.places(repository, FOLDER, pagename).items()
+                if name != "Binder"
+            ]
+
+
 def without_search(app):
     """Keep Sphinx from writing its own search page and index."""
     app.builder.search = False
@@ -293,6 +313,7 @@ def setup(app):
     app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
     app.connect("doctree-read", join_marks)
     app.connect("html-page-context", add_languages)
+    app.connect("html-page-context", add_places, priority=502)  # after the theme's own
     app.connect("build-finished", write_exercises)
     if FOLDER == "zh":
         app.connect("build-finished", translate_theme)

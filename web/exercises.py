@@ -14,6 +14,7 @@ from course import checks
 from course.checks.answers import given, number, one_of
 from course.checks.questions import Choice, Question
 from course.checks.verdict import LOOKS, OPENINGS, Answered
+from tools import hosted
 from tools.sources import tag, without_magics
 
 WORDS = {
@@ -225,8 +226,7 @@ def where_to_run(name, language, repository):
     words = WORDS[language]
     if not repository:
         return words["lab"], words["notebook"]
-    path = f"notebooks/{language}/{name}.ipynb"
-    address = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{path}"
+    address = hosted.places(repository, language, name)["Binder"]
     return [f'<a href="{address}">{words[place]}</a>' for place in ("binder", "notebook")]
 
 

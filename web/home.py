@@ -6,7 +6,7 @@ from pathlib import Path
 
 from nbformat.v4 import new_markdown_cell
 
-from tools import build
+from tools import build, hosted
 
 ROOT = Path(__file__).parents[1]
 READMES = {"zh": ROOT / "README.zh.md", "en": ROOT / "README.md"}
@@ -27,8 +27,9 @@ WORDS = {
         "more": "另有[术语表](glossary.ipynb)、[实验台](playground.md)和[参考文献](references.md)。",
         "run": "自己运行",
         "here": "网页上已经有全部运行结果，只看不用安装任何东西。想改代码、做要写函数的练习，就自己运行：",
-        "binder": "在浏览器里运行，不用安装：[在 Binder 上打开“动量法——从零开始”]({binder})"
-        "（启动要等几分钟）。",
+        "places": "在浏览器里运行，不用安装，启动要等几分钟：打开“动量法——从零开始”，可以用 {places}"
+        "（在中国大陆不一定打得开）。",
+        "comma": "、",
         "own": "在 Linux（x86-64）上运行：先克隆{repository}，再进入它的目录，运行下面两行。"
         "第一行用于 Debian 和 Ubuntu；第二行几分钟后在 JupyterLab 里打开“动量法——从零开始”。"
         "其他系统见仓库里的 README。",
@@ -52,8 +53,9 @@ WORDS = {
         "run": "Run it yourself",
         "here": "These pages hold all results, and reading them takes no installation. To change code, "
         "and for the exercises that ask for a function, run it yourself:",
-        "binder": "In the browser, with nothing installed: [open “Momentum, from scratch” on "
-        "Binder]({binder}); it takes a few minutes to start.",
+        "places": "In the browser, with nothing installed: open “Momentum, from scratch” on one of "
+        "{places}; this takes some minutes.",
+        "comma": ", ",
         "own": "On Linux (x86-64): clone {repository}, and run these two lines in its folder. The "
         "first is for Debian and Ubuntu; the second opens “Momentum, from scratch” in JupyterLab after "
         "a few minutes. For other systems see the repository's README.",
@@ -129,9 +131,11 @@ def cells(index, sources, language, repository):
     run = [words["here"]]
     clone = f"[{words['repository']}](https://github.com/{repository})"
     if repository:
-        path = f"notebooks/{language}/momentum-scratch.ipynb"
-        address = f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{path}"
-        run.append(words["binder"].format(binder=address))
+        places = hosted.places(repository, language, "momentum-scratch")
+        links = [
+            f"[{name}]({places[name]})" for name in ("Colab", "Kaggle", "Codespaces", "Binder")
+        ]
+        run.append(words["places"].format(places=words["comma"].join(links)))
     run.append(words["own"].format(repository=clone if repository else words["repository"]))
     run.append(f"```sh\n{commands(language)}\n```")
     texts = {
