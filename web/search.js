@@ -111,9 +111,7 @@
       const end = at + text.length;
       const inside = places.filter(([a, b]) => a < end && b > at);
       if (Array.isArray(part)) {
-        // One that could be wider than the line is put as text, which is broken.
-        const drawn = part[0].length < 60;
-        if (end > from && at < to) put(drawn ? `\\(${part[0]}\\)` : text, inside.length, drawn ? "math" : "");
+        if (end > from && at < to) put(`\\(${part[0]}\\)`, inside.length, "math");
       } else {
         let done = Math.max(at, from);
         const last = Math.min(end, to);
