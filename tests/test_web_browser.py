@@ -284,6 +284,17 @@ def test_the_language_switch_stays_at_the_same_place(open_page, address):
         assert page.locator("#summary h2").inner_text().startswith(heading)
 
 
+def test_on_a_phone_the_contents_close_once_one_has_chosen(open_page, address):
+    page = open_page(viewport={"width": 360, "height": 780})
+    page.goto(f"{address}/en/momentum-gluon.html")
+    page.locator("button.secondary-toggle:visible").click()
+    contents = page.locator("dialog#pst-secondary-sidebar-modal[open]")
+    contents.locator("a[href='#summary']").click()
+    contents.wait_for(state="detached")
+    top = page.locator("#summary")
+    wait_until(lambda: 0 < top.bounding_box()["y"] < 100, 60, "the page has scrolled there")
+
+
 def test_the_language_switch_keeps_the_state_of_the_playground(open_page, address):
     page = open_page()
     page.goto(f"{address}/zh/playground.html#kappa=300")

@@ -392,9 +392,9 @@ def test_each_question_answered_wrong_and_right(open_exercises, language):
                 verdict = verdict_of(question, texts)
                 assert verdict.kind == kind
                 said = answer(page, cell, question, texts)
-                opening = OPENINGS[kind][language].strip()
+                opening = OPENINGS[kind][language]
                 sentence = getattr(verdict, language).replace("`", "")
-                assert f"{opening} {sentence}" in said
+                assert f"{opening}{sentence}" in said
                 assert done.is_visible() == (kind == "right")
         answered = len(list(asked(name)))
         assert page.evaluate("momentumProgress", name) == answered

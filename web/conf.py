@@ -244,6 +244,13 @@ def name_sections(app, doctree):
         section[0]["ids"] = [f"{name}-heading"]  # the search leads to headings that have an id
 
 
+def mark_terms(app, doctree):
+    """Name the glossary's tables, which a phone shows otherwise."""
+    if app.env.docname == "glossary":
+        for table in doctree.findall(nodes.table):
+            table["classes"].append("terms")
+
+
 # Marks that no line begins with, and marks that none ends with
 CLOSING, OPENING = "，。、；：！？）》”’％,.;:!?)", "（《“‘("
 
@@ -312,6 +319,7 @@ def setup(app):
     app.connect("source-read", adapt)
     app.connect("doctree-read", name_sections, priority=400)  # before the contents are collected
     app.connect("doctree-read", join_marks)
+    app.connect("doctree-read", mark_terms)
     app.connect("html-page-context", add_languages)
     app.connect("html-page-context", add_places, priority=502)  # after the theme's own
     app.connect("build-finished", write_exercises)

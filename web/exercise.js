@@ -236,14 +236,14 @@
       mark,
       " ",
       make("strong", { textContent: opening.trim() }),
-      " ",
+      opening.endsWith(" ") ? " " : "", // none after "。"
       ...words(sentence),
     );
   }
 
   const name = (field, hint) => [
     make("code", { textContent: field.name }),
-    make("span", { className: "hint", textContent: ` ${hint}` }),
+    make("span", { className: "hint", textContent: hint }),
   ];
 
   function numberField(field, id, hint) {

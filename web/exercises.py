@@ -35,8 +35,8 @@ WORDS = {
         "words": {
             "check": "检查",
             "form": "回答这道练习",
-            "number": "填一个数",
-            "choice": "选一个词",
+            "number": "（填一个数）",
+            "choice": "（选一个词）",
             "write": "在这里写",
             "kept": "你的代码（只保存在这台设备上，这里不运行）",
             "tried": "我试过了",
@@ -65,8 +65,8 @@ WORDS = {
         "words": {
             "check": "Check",
             "form": "Answer this exercise",
-            "number": "a number",
-            "choice": "choose",
+            "number": " (a number)",
+            "choice": " (choose)",
             "write": "Write here",
             "kept": "Your code (kept on this device only, and not run here)",
             "tried": "I have tried",
@@ -284,10 +284,7 @@ class Page:
         """Give the beginning of the exercises with a note on what a page can do."""
         heading, _, text = cell.source.partition("\n")
         note = self.words["note"].format(run=self.at_length)
-        note = (
-            f'<div class="exercise-note" data-pagefind-ignore><p>{note}</p>'
-            "<p data-progress></p></div>"
-        )
+        note = f'<div class="exercise-note"><p>{note}</p><p data-progress></p></div>'
         text = text.replace(self.words["above"], "", 1)
         cell.source = f"{heading}\n\n{raw(note).source}\n\n{text.strip()}"
         return [cell]
@@ -299,8 +296,8 @@ class Page:
         cell.outputs = [output for output in cell.outputs if not is_verdict(output)]
         solution = own_lines(self.solutions[cell.id])
         place = (
-            f'<div class="exercise" data-exercise="{cell.id}" data-chapter="{self.name}" '
-            "data-pagefind-ignore>"
+            f'<div class="exercise" id="exercise-{cell.id}" data-exercise="{cell.id}" '
+            f'data-chapter="{self.name}">'
         )
         script = f"<noscript><p>{self.words['script']}</p></noscript>"
         if isinstance(declared, Question):

@@ -28,7 +28,16 @@
   }
   matchMedia("print").addEventListener("change", whilePrinting);
 
+  // A table whose rows a phone shows as blocks is still one to a screen reader.
+  const ROLES = { table: "table", thead: "rowgroup", tbody: "rowgroup", tr: "row", th: "columnheader", td: "cell" };
+  function nameParts(table) {
+    for (const [tag, role] of Object.entries(ROLES)) {
+      for (const one of [table, ...table.querySelectorAll(tag)]) if (one.matches(tag)) one.setAttribute("role", role);
+    }
+  }
+
   document.addEventListener("DOMContentLoaded", () => {
+    document.querySelectorAll("table.terms").forEach(nameParts);
     const blocks = "article .cell_input .highlight, article [class*=highlight-] > .highlight";
     if (navigator.clipboard) new Set(document.querySelectorAll(blocks)).forEach(addCopyButton);
   });

@@ -6,11 +6,13 @@
 (() => {
   const WORDS = {
     en: {
+      colon: ": ",
       found: (n, q) => `Pages with “${q}”: ${n}.`,
       all: (n, q) => `No page has “${q}” just so. Pages with all of these words: ${n}.`,
       none: (q) => `Nothing found for “${q}”.`,
     },
     zh: {
+      colon: "：",
       found: (n, q) => `有 ${n} 页含有“${q}”。`,
       all: (n, q) => `没有连在一起的“${q}”。含有其中每个词的页：${n}。`,
       none: (q) => `没有找到“${q}”。`,
@@ -92,7 +94,9 @@
     while (splitsWord(to)) to++;
     const shown = document.createElement("p");
     const make = (text, marked, className = "") =>
-      Object.assign(document.createElement(marked ? "mark" : "span"), { textContent: text, className });
+      Object.assign(document.createElement(marked ? "mark" : "span"), { textContent: apart(text), className });
+    // Where a line ends without a mark, as in code and tables, there is one between it and the next.
+    const apart = (text) => text.replace(/(^|[^])\n(?=[^])/g, (_, end) => (/[\p{P}\s]/u.test(end) ? `${end} ` : `${end} · `));
     const put = (text, marked, className) => {
       const [, mark, rest] = /^([，。、；：！？）》”,.;:!?)]*)(.*)$/s.exec(text);
       const before = shown.lastChild;
@@ -111,9 +115,7 @@
       const end = at + text.length;
       const inside = places.filter(([a, b]) => a < end && b > at);
       if (Array.isArray(part)) {
-        // One that could be wider than the line is put as text, which is broken.
-        const drawn = part[0].length < 60;
-        if (end > from && at < to) put(drawn ? `\\(${part[0]}\\)` : text, inside.length, drawn ? "math" : "");
+        if (end > from && at < to) put(`\\(${part[0]}\\)`, inside.length, "math");
       } else {
         let done = Math.max(at, from);
         const last = Math.min(end, to);
@@ -134,7 +136,7 @@
   function item({ address, title, best }) {
     const link = document.createElement("a");
     link.href = `${content}${address}#${best.id}`;
-    link.textContent = best.heading === title ? title : `${title}: ${best.heading}`;
+    link.textContent = best.heading === title ? title : `${title}${words.colon}${best.heading}`;
     const one = document.createElement("li");
     one.append(link, excerpt(best));
     return one;

@@ -3,11 +3,28 @@
 const language = document.documentElement.lang.slice(0, 2);
 const content = document.documentElement.dataset.content_root;
 
+// Give where one reads: what the address says, if that is in sight, or the section or exercise above.
+function place() {
+  if (location.hash.includes("=")) return location.hash; // a state
+  const header = 8 * parseFloat(getComputedStyle(document.documentElement).fontSize);
+  const named = location.hash && document.getElementById(location.hash.slice(1))?.getBoundingClientRect();
+  if (named && named.bottom > header && named.top < innerHeight) return location.hash;
+  const above = [...document.querySelectorAll("article section section[id], article .exercise[id]")].filter(
+    (one) => one.getBoundingClientRect().top <= header,
+  );
+  return above.length ? `#${above.at(-1).id}` : "";
+}
+
 // The link to the other language leads to the same place on the page, in the same state.
 function keepPlace(link) {
-  const update = () => Object.assign(link, { search: location.search, hash: location.hash });
+  const update = () => Object.assign(link, { search: location.search, hash: place() });
   link.addEventListener("pointerdown", update);
   link.addEventListener("click", update);
+}
+
+// On a phone the contents are in a dialog; it closes when one has chosen.
+function closeWhenChosen() {
+  document.addEventListener("click", ({ target }) => target.closest?.('a[href*="#"]')?.closest("dialog")?.close());
 }
 
 function loadScript(address) {
@@ -122,11 +139,18 @@ function letScroll() {
   for (const one of document.querySelectorAll("article :is(pre, mjx-container[display], .wide), .pst-scrollable-table-container")) {
     if (one.scrollWidth > one.clientWidth) one.tabIndex = 0;
     else one.removeAttribute("tabindex");
+    fade(one);
   }
+}
+
+// Code fades where it goes on beyond the edge.
+function fade(one) {
+  if (one.tagName === "PRE") one.classList.toggle("more", one.scrollWidth - one.clientWidth - one.scrollLeft > 8);
 }
 
 document.addEventListener("DOMContentLoaded", () => {
   keepPlace(document.querySelector("a.language"));
+  closeWhenChosen();
   mountWidgetsNearby();
   mountExercisesNearby();
   const form = document.querySelector("article form[role=search]");
@@ -138,5 +162,6 @@ document.addEventListener("DOMContentLoaded", () => {
 addEventListener("load", async () => {
   await window.MathJax?.startup.promise;
   // Not only when the window is resized: the side bars take their room after it.
+  document.addEventListener("scroll", ({ target }) => target.tagName && fade(target), true);
   new ResizeObserver(letScroll).observe(document.querySelector("article"));
 });
