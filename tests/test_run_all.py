@@ -42,8 +42,8 @@ def named_mistakes(declared):
             yield 0, by
     elif isinstance(declared, Question):
         for place, field in enumerate(declared.fields):
-            for first in list(field.mistakes)[:1]:
-                yield place, first if isinstance(field, Choice) else inside(first[0][0])
+            for name, (numbers, *_) in list(field.mistakes.items())[:1]:
+                yield place, name if isinstance(field, Choice) else inside(numbers[0])
 
 
 def answers(cell):
