@@ -122,6 +122,13 @@ def _alone(place):
         os.close(handle)
 
 
+def _text(record):
+    """Give a record as JSON, a line for each exercise: `json` itself indents slowly."""
+    head = json.dumps(record | {"exercises": {}}).removesuffix("}}")
+    lines = (f"{json.dumps(name)}: {json.dumps(e)}" for name, e in record["exercises"].items())
+    return head + "\n" + ",\n".join(lines) + "\n}}\n"
+
+
 def _write(path, record, aside):
     """Put a record into a file, as a whole or not at all; keep what is damaged aside.
 
@@ -129,7 +136,7 @@ def _write(path, record, aside):
     """
     new = path.with_suffix(".new")
     try:
-        new.write_text(json.dumps(record, indent=1) + "\n")
+        new.write_text(_text(record))
         if aside:
             path.replace(aside)
         new.replace(path)
