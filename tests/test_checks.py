@@ -3,12 +3,14 @@
 Those on updates are in test_checks_updates.py.
 """
 
+import ast
 import math
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from common import ROOT
 from mxnet import nd
 
 from course import checks
@@ -99,25 +101,23 @@ def right_answers(question):
 
 
 def mistakes(question):
-    """Yield the answers that a named mistake leads to, the other fields right, with its sentences."""
-    for *sets, zh, en in question.together:
-        yield [next(samples(numbers)) for numbers in sets], zh, en
+    """Yield the answers that a named mistake leads to, the other fields right, and its verdict."""
+    for name, (*sets, zh, en) in question.together.items():
+        yield [next(samples(numbers)) for numbers in sets], wrong(zh, en, name)
     for place, field in enumerate(question.fields):
         answers = right_answers(question)
-        for where, *hint in (
-            field.mistakes
-            if isinstance(field, Number)
-            else ((word, *hint) for word, hint in field.mistakes.items())
-        ):
-            for answer in [where] if isinstance(where, str) else samples(where):
+        several = f"{field.name}: " if len(question.fields) > 1 else ""
+        for name, (*where, zh, en) in field.mistakes.items():
+            for answer in samples(*where) if where else [name]:
                 answers[place] = answer
-                yield list(answers), *(sentence.format(value=answer) for sentence in hint)
+                said = (sentence.format(value=answer) for sentence in (zh, en))
+                yield list(answers), wrong(*said, several + name)
 
 
 @every_question
 def test_a_question_tells_each_mistake_by_its_own_sentence(question):
-    told = [question.find(*answers) for answers, *_ in mistakes(question)]
-    assert told == [wrong(zh, en) for _, zh, en in mistakes(question)]
+    told = [question.find(*answers) for answers, _ in mistakes(question)]
+    assert told == [expected for _, expected in mistakes(question)]
 
 
 @every_question
@@ -163,7 +163,7 @@ def test_a_task_tells_each_mistake_by_its_own_sentence(task):
             assert task.find(by) == wrong(zh, en, name)
         found = task.find(lambda *case: 0.77 * np.array(task.expected(*case)))
         assert re.fullmatch(pattern(task.otherwise[1]), found.en)
-        assert found.hint == ""
+        assert found.hint == "otherwise"
 
 
 @every_task
@@ -177,13 +177,13 @@ def test_a_task_answers_what_is_no_function_or_returns_nothing_of_use(task):
 def sentences():
     for question in QUESTIONS.values():
         yield question.right
-        yield from (row[-2:] for row in question.together)
+        yield from (row[-2:] for row in question.together.values())
         for field in question.fields:
             if isinstance(field, Choice):
                 yield from field.mistakes.values()
             else:
                 yield field.otherwise
-                yield from (row[-2:] for row in field.mistakes)
+                yield from (row[-2:] for row in field.mistakes.values())
     for task in TASKS.values():
         yield from (task.right, task.otherwise, *(hint for _, *hint in task.mistakes.values()))
 
@@ -194,7 +194,62 @@ def test_every_sentence_stands_in_both_languages():
         assert not re.search("[\u3000-\u9fff]", en)
 
 
+def test_whatever_is_wrong_has_a_hint_with_a_name_that_is_no_sentence():
+    """The names stay the same in both languages, and stand in learners' records."""
+    calls = []
+    for path in (ROOT / "course/checks").glob("*.py"):
+        calls += [
+            node
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "wrong"
+        ]
+    named = [call for call in calls if len(call.args) == 3 or ast.unparse(call).count("*") == 1]
+    assert len(named) == len(calls) > 20
+    names = {name for question in QUESTIONS.values() for name in question.together}
+    for question in QUESTIONS.values():
+        for field in question.fields:
+            assert "otherwise" not in field.mistakes
+            names |= set(field.mistakes)
+    names |= {name for task in TASKS.values() for name in task.mistakes}
+    assert all(re.fullmatch(r"[\w γηλ'().,/−+-]{1,40}", name) for name in names), names
+    assert not re.search("[\u3000-\u9fff]", "".join(names))
+
+
+@pytest.mark.parametrize(
+    ("answers", "name"),
+    [
+        (("larger", 0.4), "prediction: larger"),
+        (("smaller", 2), "build_up: 1/(1-γ)"),
+        (("smaller", 77), "build_up: otherwise"),
+        (("sideways", 2), "no such word"),
+        (("smaller", "x"), "no number"),
+        ((), "arguments"),
+    ],
+)
+def test_a_hint_of_several_fields_says_which(answers, name):
+    assert checks.smaller_momentum.judge(*answers).hint == name
+
+
+def test_a_hint_on_an_update_names_what_is_wrong():
+    def overwritten(params, vs, lr, mom, batch_size):
+        for param, v in zip(params, vs):
+            v[:] = lr * param.grad
+            param -= v
+
+    assert checks.sgd_momentum.judge(overwritten).hint == "v overwritten + gain |B| 1"
+    assert checks.patient.judge(
+        1, "shared", "v[:] = mom * v + lr * param.grad", overwritten
+    ).hint == ("cause: shared")
+    cure = checks.patient.judge(1, "batch size", "v[:] = mom * v + lr * param.grad", overwritten)
+    assert cure.hint == "cure: v overwritten + gain |B| 1"
+    assert (
+        checks.sgd_momentum.judge(lambda params, vs, lr, mom, batch_size: 1 / 0).hint == "exception"
+    )
+
+
 def test_a_declared_mistake_without_its_translation_is_refused():
     row = (near(1), "只有中文")
-    with pytest.raises(ValueError, match=r"a mistake of answer must be \(set of numbers, zh, en\)"):
-        Number("answer", right=near(2), mistakes=(row,), otherwise=("", ""))
+    with pytest.raises(
+        ValueError, match=r"the mistake 'half' of answer must be \(set of numbers, zh, en\)"
+    ):
+        Number("answer", right=near(2), mistakes={"half": row}, otherwise=("", ""))

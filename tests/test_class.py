@@ -213,6 +213,19 @@ def test_an_update_leaves_a_learners_work_alone(class_repository, tmp_path):
     fetch()
     change(learner, "final-velocity", "answer = 6")
     change(learner, "my-momentum", "mine = True")
+    code = (
+        "import sys\nsys.path.insert(0, '../..')\nfrom course import record\n"
+        "print(record.note('final_velocity', (6,), 'right', ''))"
+    )
+    noted = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=learner / "notebooks/en",
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert noted.stdout == "1 of 4 in this chapter.\n"
+    progress = (learner / "my/progress.json").read_bytes()
     change(teacher, "summary", "## A better summary")
     change(teacher, "my-momentum", "theirs = True")
     git(teacher, "commit", "--quiet", "--all", "--message", "Better")
@@ -221,6 +234,7 @@ def test_an_update_leaves_a_learners_work_alone(class_repository, tmp_path):
     assert sources()["final-velocity"] == "answer = 6"
     assert sources()["my-momentum"] == "mine = True"
     assert sources()["summary"] == "## A better summary"
+    assert (learner / "my/progress.json").read_bytes() == progress
 
 
 # The measurement

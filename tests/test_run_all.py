@@ -42,8 +42,8 @@ def named_mistakes(declared):
             yield 0, by
     elif isinstance(declared, Question):
         for place, field in enumerate(declared.fields):
-            for first in list(field.mistakes)[:1]:
-                yield place, first if isinstance(field, Choice) else inside(first[0][0])
+            for name, (numbers, *_) in list(field.mistakes.items())[:1]:
+                yield place, name if isinstance(field, Choice) else inside(numbers[0])
 
 
 def answers(cell):
@@ -82,7 +82,7 @@ def test_after_run_all_an_exercise_gets_the_verdict_of_a_fresh_kernel(edition, n
     seed = random.SystemRandom().randrange(10**6)
     print(f"seed {seed}")
     verdicts = []
-    monkeypatch.setattr(verdict, "show", verdicts.append)
+    monkeypatch.setattr(verdict, "show", lambda told, below: verdicts.append(told))
     # The checks' trials are the same in each namespace, and so is what verdicts show of them.
     generator = np.random.default_rng
     monkeypatch.setattr(np.random, "default_rng", lambda seed=seed: generator(seed))

@@ -167,7 +167,7 @@ def texts(field, draw):
             said = said.replace("{}", draw.choice(ways))
             found.append(draw.choice([said, said.upper(), said.title(), said[:-1]]))
     else:
-        sets = [field.right, *(row for row, *_ in field.mistakes)]
+        sets = [field.right, *(row for row, *_ in field.mistakes.values())]
         for end in sorted({end for row in sets for pair in row for end in pair}):
             for factor in (1, 1 - 1e-9, 1 + 1e-6, 1 - 1e-4, 1.01, -1, 0.5, 2, 1 / 3, 10):
                 number = end * factor
@@ -202,10 +202,10 @@ def answer_sets(question, draw):
         if isinstance(field, Choice):
             points = list(field.words)
         else:
-            pairs = [pair for row, *_ in field.mistakes for pair in row]
+            pairs = [pair for row, *_ in field.mistakes.values() for pair in row]
             points = [repr(point) for low, high in pairs for point in (low, (low + high) / 2, high)]
         yield from ([*right[:i], point, *right[i + 1 :]] for point in points)
-    for *sets, _, _ in question.together:
+    for *sets, _, _ in question.together.values():
         yield [repr((low + high) / 2) for (low, high), *_ in sets]
 
 
@@ -258,12 +258,12 @@ def test_a_thousand_answers_to_each_question(judging):
                     sentences[language].add(sentence)
         # All that it can say has been said.
         for language, here in zip(LANGUAGES, (0, 1)):
-            hints = [question.right, *([zh, en] for *_, zh, en in question.together)]
+            hints = [question.right, *([zh, en] for *_, zh, en in question.together.values())]
             for field in question.fields:
                 hints += (
                     field.mistakes.values()
                     if isinstance(field, Choice)
-                    else [hint for _, *hint in field.mistakes]
+                    else [hint for _, *hint in field.mistakes.values()]
                 )
             for hint in hints:
                 start = hint[here].partition("{")[0]
@@ -292,7 +292,7 @@ def test_arithmetic_in_a_field(judging, text, number):
 def test_a_sentence_that_the_script_cannot_write_is_refused():
     question = QUESTIONS["final_velocity"].declared
     (field,) = question.fields
-    odd = type(field)(field.name, field.right, (), ("{value:.3f}",) * 2)
+    odd = type(field)(field.name, field.right, {}, ("{value:.3f}",) * 2)
     with pytest.raises(ValueError, match=r"format '\.3f'"):
         exercises.field_data(odd, "en")
 

@@ -1,4 +1,4 @@
-"""Build the four editions of the notebooks, and course/chapters.py, from notebooks/src.
+"""Build the four editions of the notebooks, and what `course` takes from them, from notebooks/src.
 
 `python tools/build.py [NAME ...]` builds all notebooks, or those named; it executes those whose
 outputs depend on something that has changed (`--again`: whatever has changed).
@@ -36,6 +36,7 @@ from tools.sources import (  # noqa: E402
 )
 
 EDITIONS = tuple(product(LANGUAGES, ("exercise", "solution")))
+CONTENTS = "course/contents.json"  # by which the learner's record knows chapters and exercises
 INDEX = "index"  # the table of contents: the build lists the notebooks in it
 WIDGET = "application/vnd.jupyter.widget-view+json"
 DIGESTS = "momentum_lab"  # where a notebook's metadata says what its outputs depend on
@@ -119,17 +120,17 @@ def navigation(names, titles, name, language, variant):
 
 
 def length(source):
-    """Give how many minutes a chapter takes, and how many exercises it has; None if without code.
+    """Give how many minutes a chapter takes, and how many exercises it has; None if it has none.
 
     The minutes are of the English edition, to five: 200 words or 20 lines of code a minute, and 3
     for an exercise.
     """
     cells = cells_of(source, "en", "exercise")
-    if not any(cell.cell_type == "code" for cell in cells):
+    exercises = sum(tag(cell, "exercise") is not None for cell in cells)
+    if not exercises:
         return None
     words = sum(len(cell.source.split()) for cell in cells if cell.cell_type == "markdown")
     lines = sum(len(cell.source.splitlines()) for cell in cells if cell.cell_type == "code")
-    exercises = sum(tag(cell, "exercise") is not None for cell in cells)
     minutes = 5 * max(1, round((words / 200 + lines / 20 + 3 * exercises) / 5))
     return {"minutes": minutes, "exercises": exercises}
 
@@ -151,6 +152,29 @@ def contents(sources, language):
             asked = question(source, language)
             line += f" · {WORDS[language]['length'].format(**size)}  \n   {asked}"
         yield line
+
+
+def exercise_name(cell):
+    """Give an exercise's name in the learner's record: its check's, and the number passed first."""
+    for node in ast.walk(ast.parse(without_magics(cell.source))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("checks."):
+            name, first = node.func.attr, node.args and node.args[0]
+            numbered = isinstance(first, ast.Constant) and type(first.value) is int
+            return f"{name} {first.value}" if numbered else name
+    raise SourceError(f"exercise {cell.id!r} calls no check")
+
+
+def contents_data(sources):
+    """Give what the file `CONTENTS` is to hold."""
+    chapters = {}
+    for name, source in sources.items():
+        if size := length(source):
+            cells = [cell for cell in source.cells if tag(cell, "exercise")]
+            chapters[name] = {language: title(source, language) for language in LANGUAGES} | {
+                "minutes": size["minutes"],
+                "exercises": {c.id: exercise_name(c) for c in cells if c.cell_type == "code"},
+            }
+    return json.dumps(chapters, ensure_ascii=False, indent=1) + "\n"
 
 
 def folder(language, variant):
@@ -212,7 +236,8 @@ def digests(notebook, name, directory, graph):
 
     The files are the modules that the code imports, and those that these import; of
     `course.checks`, which holds every chapter's, the chapter's own. Then the files that the code
-    names, and the pinned environment. Each counts as a whole.
+    names, of the table of progress the chapters', and the pinned environment. Each counts as a
+    whole.
     """
     code = [[cell.id, cell.source] for cell in codes(notebook)]
     if not code:
@@ -229,6 +254,8 @@ def digests(notebook, name, directory, graph):
     if "course.checks" in modules:
         modules = {one for one in modules if not one.startswith("course.checks")}
         modules.add(f"course.checks.{name.replace('-', '_')}")
+    if "course.progress" in modules:
+        files.add(ROOT / CONTENTS)
     for module in modules & graph.modules:
         modules = modules | graph.find_upstream_modules(module)
     for module in modules:
@@ -344,6 +371,8 @@ def stale(sources, names):
     """Yield what is not as the sources give it, a line each that says why."""
     if _text(ROOT / exports.PATH) != exports.exported(sources):
         yield f"{exports.PATH}: not what the sources export"
+    if _text(ROOT / CONTENTS) != contents_data(sources):
+        yield f"{CONTENTS}: not what the sources give"
     for path, notebook, wanted in editions(sources, names):
         built = read_built(path)
         reasons = ["missing, or no notebook"] if built is None else list(changed(built, wanted))
@@ -360,6 +389,7 @@ def stale(sources, names):
 def build(sources, names, again=False):
     """Write the editions of the notebooks named; give what went wrong, a line each."""
     _write(ROOT / exports.PATH, exports.exported(sources))
+    _write(ROOT / CONTENTS, contents_data(sources))
     jobs = []
     for path, notebook, wanted in editions(sources, names):
         built = read_built(path)

@@ -159,6 +159,8 @@ def build(address, out):
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted((ROOT / "notebooks" / language).glob("*.ipynb")):
             notebook = json.loads(path.read_text(encoding="utf-8"))
+            cells = notebook["cells"]  # of progress nothing is kept there
+            notebook["cells"] = [one for one in cells if not one["id"].startswith("progress")]
             code = [one for one in notebook["cells"] if one["cell_type"] == "code"]
             processes = any("import cluster" in "".join(one["source"]) for one in code)
             if code:  # the contents and the glossary have none

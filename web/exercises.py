@@ -144,7 +144,8 @@ def field_data(field, language):
         "name": field.name,
         "right": numbers(field.right),
         "mistakes": [
-            [numbers(row), hint[here].format(value=Value())] for row, *hint in field.mistakes
+            [numbers(row), hint[here].format(value=Value())]
+            for row, *hint in field.mistakes.values()
         ],
         "otherwise": field.otherwise[here].format(value=Value()),
         "noNumber": said(number, language=language, **{field.name: Shown()}),
@@ -163,7 +164,8 @@ def question_data(question, count, language):
     return {
         "fields": [field_data(field, language) for field in fields],
         "together": [
-            [[numbers(one) for one in sets], (zh, en)[here]] for *sets, zh, en in question.together
+            [[numbers(one) for one in sets], (zh, en)[here]]
+            for *sets, zh, en in question.together.values()
         ],
         "right": question.right[here],
         "unanswered": unanswered.replace(run, check),

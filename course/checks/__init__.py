@@ -19,3 +19,7 @@ from course.checks.momentum_scratch import (
 from course.checks.momentum_when import best_momentum, condition_number_factors, edge_lr
 from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
 from course.checks.updates import what_it_computes
+
+for _name, _check in list(vars().items()):
+    if hasattr(_check, "judge"):
+        _check.exercise = _name

@@ -51,7 +51,7 @@ def number(**answer):
         if isinstance(value, (str, tuple)):
             zh += "不加引号，小数点用点，例如 0.5。"
             en += " It is written without quotes, and with a decimal point, as 0.5."
-        raise Answered(wrong(zh, en))
+        raise Answered(wrong(zh, en, "no number"))
     return float(f"{taken:.7g}")
 
 
@@ -77,6 +77,7 @@ def one_of(words, **answer):
             wrong(
                 f"{name} 应当是 {'、'.join(map(repr, words))} 之一，你给出的是 {shown(value)}。",
                 f"{name} should be one of {', '.join(map(repr, words))}; got {shown(value)}.",
+                "no such word",
             )
         )
     return next(iter(said))

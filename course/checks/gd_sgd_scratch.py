@@ -15,25 +15,25 @@ stability_limit = question(
     Number(
         "answer",
         right=near(0.5),
-        mistakes=(
-            (
+        mistakes={
+            "limit of the example": (
                 about(1),
                 "那是 f(x) = x² 的界限；现在导数是 4x，每次更新把 x 乘以几？",
                 "that is the limit for f(x) = x²; now the derivative is 4x. "
                 "By what does each update multiply x?",
             ),
-            (
+            "one step to the minimum": (
                 about(0.25),
                 "这时一步就到了最小值点；再大一些会越过它，但还不会发散。",
                 "with that rate one step reaches the minimum; a larger one overshoots, "
                 "but does not diverge yet.",
             ),
-            (
+            "larger": (
                 about(2),
                 "正文里的界限是 1，而现在的函数弯曲得更厉害，界限应当更小。",
                 "the limit in the text is 1, and this function curves more, so its limit is smaller.",
             ),
-        ),
+        },
         otherwise=(
             "每次更新把 x 乘以一个数；写出这个数，让它的绝对值小于 1。",
             "each update multiplies x by a number; write it down and keep its absolute value below 1.",
@@ -60,15 +60,19 @@ def _converging(limit):
             Number(
                 "answer",
                 right=((max(limit - 0.1, math.ulp(0)), limit),),
-                mistakes=(
-                    (((-math.inf, 0),), "学习率应当是正数。", "a learning rate is positive."),
-                    (
+                mistakes={
+                    "not positive": (
+                        ((-math.inf, 0),),
+                        "学习率应当是正数。",
+                        "a learning rate is positive.",
+                    ),
+                    "diverges": (
                         ((limit, math.inf),),
                         "学习率取 {value:g} 会发散：多训练几个迭代周期，看损失是不是一直上升。",
                         "with {value:g} the training diverges. Train for more epochs: does the loss "
                         "keep rising?",
                     ),
-                ),
+                },
                 otherwise=(
                     "学习率取 {value:g} 还能收敛，但离界限还差 0.1 以上，可以再取大一些。",
                     "with {value:g} the training converges, but the limit is more than 0.1 higher.",
@@ -99,6 +103,7 @@ def largest_learning_rate(answer, X):
         return wrong(
             "X 应当是这份数据的特征；重新运行生成数据的单元格。",
             "X should be the features of the data; run the cell that makes them again.",
+            "X",
         )
     features = np.column_stack([X.asnumpy(), np.ones(len(X))]).astype("float64")
     limit = 2 / np.linalg.eigvalsh(features.T @ features / len(X)).max()

@@ -137,23 +137,23 @@ forgotten_batch_size = question(
     Number(
         "answer",
         right=near(1),
-        mistakes=(
-            (
+        mistakes={
+            "inverse": (
                 about(0.01),
                 "方向反了：梯度是 10 个样本的和，没有除以 10，步子就大了。",
                 "the other way round: the gradient is a sum over 10 examples; undivided, it is larger.",
             ),
-            (
+            "with the division": (
                 about(0.1),
                 "那是除过以后的学习率；不除，梯度就是 10 个样本的和，而不是平均。",
                 "that is the rate with the division; without it the gradient is a sum over 10 examples.",
             ),
-            (
+            "factor": (
                 about(10),
                 "那是倍数；学习率本来是 0.1。",
                 "that is the factor; the learning rate was 0.1.",
             ),
-        ),
+        },
         otherwise=(
             "小批量中 10 个样本的梯度加在一起，是平均梯度的几倍？",
             "the sum of the gradients of 10 examples is how many times their mean?",
@@ -179,6 +179,7 @@ def hypotheses(words):
         return wrong(
             f"hypotheses 应当是 {{1: 词, …, 7: 词}}，你给出的是 {shown(words)}。",
             f"hypotheses should be {{1: word, …, 7: word}}, got {shown(words)}.",
+            "no hypotheses",
         )
     if left := [number for number in PATIENTS if words[number] is None]:
         return unanswered(
@@ -193,6 +194,7 @@ def hypotheses(words):
         return wrong(
             f"7 个猜想中有 {fit} 个与曲线相符。想好了再改，或者接着往下做，打开代码就知道了。",
             f"{fit} of the 7 fit their curves. Think again, or go on: the code will tell.",
+            "some do not fit",
         )
     return right(
         "七个都与曲线相符。但 2 号和 5 号的曲线完全一样，谁是哪种病，只有看代码才知道。",
@@ -209,24 +211,28 @@ def _squeezed(line):
 def patient(number, bug, line, update):
     """Check the diagnosis of a patient, 1 to 7: the line, then the cause; then whether it is mended."""
     if number not in list(PATIENTS):
-        return wrong("病人的编号是 1 到 7。", "the patients' numbers are 1 to 7.")
+        return wrong("病人的编号是 1 到 7。", "the patients' numbers are 1 to 7.", "number")
     given(bug=bug, line=line)
     if not isinstance(line, str):
         return wrong(
             f"line 应当是写错的那一行代码，放在引号里；你给出的是 {shown(line)}。",
             f"line should be the line of code that is wrong, in quotes; got {shown(line)}.",
+            "no line",
         )
     if _squeezed(line) not in map(_squeezed, LINES[number]):
         return wrong(
             f"错不在这一行：{shown(line)}。照抄病人原来的代码中写错的那一行，只要一行。",
             f"that is not where it goes wrong: {shown(line)}. Copy the one wrong line of the patient's "
             "code as it came.",
+            "line",
         )
     word = one_of(WORDS, bug=bug)
     if word != PATIENTS[number]:
         _, zh, en = BUGS[word]
         return wrong(
-            f"行找对了，但不是这种病：{zh}", f"the line is right, but it is not that: {en}"
+            f"行找对了，但不是这种病：{zh}",
+            f"the line is right, but it is not that: {en}",
+            f"cause: {word}",
         )
     found = updates.diagnose(update)
     if found.kind == "right":
@@ -237,6 +243,7 @@ def patient(number, bug, line, update):
     return wrong(
         f"病因说对了，函数还没有治好：{found.zh}",
         f"the cause is right, the function is not cured yet: {found.en}",
+        f"cure: {found.hint}",
     )
 
 
@@ -257,12 +264,14 @@ def is_healthy(test):
         return wrong(
             "你的测试没有返回 True 或 False。",
             "your test returns neither True nor False.",
+            "no verdict",
         )
     if not verdict:
         return wrong(
             "你的测试把健康的函数也判为有病：按公式再算一遍应得的结果，比较时容许一点误差。",
             "your test calls the healthy function sick. Compute what to expect by the formula again, "
             "and compare with some tolerance.",
+            "healthy called sick",
         )
     missed = []
     for word, (sick, _, _) in BUGS.items():
@@ -279,6 +288,7 @@ def is_healthy(test):
         return wrong(
             f"这些病漏掉了：{'、'.join(missed)}。想一想，什么情形下它们才与健康的不同？",
             f"these slip through: {', '.join(missed)}. When do they differ from the healthy one?",
+            f"missed: {', '.join(missed)}",
         )
     return right(
         "健康的放过，七种病全部抓住，一次训练也没有做。",

@@ -13,39 +13,39 @@ received_bytes = question(
     Number(
         "received",
         right=near(8e6),
-        mistakes=(
-            (
+        mistakes={
+            "one worker, one server": (
                 about(4e6 / 3),
                 "received 是一个工作进程推给一个服务器的字节数；一共有 6 个工作进程。",
                 "received is what one worker pushes to one server; there are 6 workers.",
             ),
-            (
+            "KiB or MiB": (
                 about(8e6 / 2**10, 8e6 / 2**20),
                 "received 要以字节为单位；那是以 KiB 或者 MiB 为单位的。",
                 "received should be in bytes; that is in KiB, or in MiB.",
             ),
-            (
+            "gigabytes": (
                 about(0.008),
                 "received 要以字节为单位；那是以 GB 为单位的。",
                 "received should be in bytes; that is the number of gigabytes.",
             ),
-            (
+            "numbers": (
                 about(2e6),
                 "received 是数的个数；每个数占 4 字节。",
                 "received is the number of numbers; each takes 4 bytes.",
             ),
-            (
+            "one worker": (
                 about(4e6),
                 "received 是一个工作进程推出的字节数；一共有 6 个工作进程，由 3 个服务器分担。",
                 "received is what one worker pushes; there are 6 of them, and 3 servers share it.",
             ),
-            (
+            "numbers of all workers": (
                 about(6e6),
                 "received 是 6 个工作进程推出的数的总个数；每个数占几字节？由几个服务器分担？",
                 "received is how many numbers 6 workers push. How many bytes does a number take, and how "
                 "many servers share them?",
             ),
-            (
+            "twice": (
                 about(16e6),
                 "received 是应有的 2 倍：那是收到的与发出的之和，或者每个数占 8 字节时收到的；"
                 "这里的数是 float32，占 4 字节，只问收到的。",
@@ -53,43 +53,43 @@ received_bytes = question(
                 "it would receive if a number took 8 bytes. These are float32, 4 bytes each, and only "
                 "receiving is asked for.",
             ),
-            (
+            "megabytes": (
                 about(8),
                 "received 要以字节为单位；8 是以 MB 为单位的。",
                 "received should be in bytes; 8 is the number of megabytes.",
             ),
-            (
+            "kilobytes": (
                 about(8e3),
                 "received 要以字节为单位；8000 是以 kB 为单位的。",
                 "received should be in bytes; 8,000 is the number of kilobytes.",
             ),
-            (
+            "bits": (
                 about(64e6),
                 "received 要以字节为单位；那是比特数。",
                 "received should be in bytes; that is the number of bits.",
             ),
-            (
+            "four times": (
                 about(32e6),
                 "received 是应有的 4 倍：每个数占 4 字节，而不是 8 字节；也只问收到的，不算发出的。",
                 "received is four times what it should be. A number takes 4 bytes, not 8, and only "
                 "receiving is asked for.",
             ),
-            (
+            "all servers": (
                 about(24e6),
                 "received 是所有服务器合起来收到的；它们平均分担。",
                 "received is what all servers receive together; each has its share.",
             ),
-            (
+            "both ways": (
                 about(48e6),
                 "received 是所有服务器收发的总和；只问一个服务器收到的。",
                 "received is all that moves, both ways; what one server receives is asked for.",
             ),
-            (
+            "times servers": (
                 about(72e6),
                 "received 是 4PW 乘以服务器的个数；它们是分担，要除。",
                 "received is 4PW times the number of servers; they share it, so divide.",
             ),
-        ),
+        },
         otherwise=(
             "received 不对：每个工作进程推出 P 个数，每个数 4 字节，W 个工作进程，S 个服务器平均分担。",
             "received is not right. Each of W workers pushes P numbers of 4 bytes, and S servers share them.",
@@ -98,14 +98,14 @@ received_bytes = question(
     Number(
         "factor",
         right=near(1),
-        mistakes=(
-            (
+        mistakes={
+            "twice": (
                 about(2),
                 "factor 不对：梯度的个数等于参数的个数，与小批量里有几个样本有关吗？",
                 "factor is not right. There are as many gradients as parameters; does the number of examples "
                 "in the minibatch matter?",
             ),
-        ),
+        },
         otherwise=(
             "factor 不对：看看公式里有没有批量大小。",
             "factor is not right. Look whether the batch size is in the formula.",
@@ -154,6 +154,7 @@ def _gradients(value, case):
                 "要对每个参数，把各个工作进程的梯度加起来。",
                 f"with {workers} and {params} parameter{'s' * (params > 1)}, your list holds {len(value)} "
                 f"array{'s' * (len(value) != 1)}. For each parameter, add up the gradients of all workers.",
+                "number of arrays",
             )
         )
     for place, (one, wanted) in enumerate(zip(value, grads_of_workers[0])):
@@ -162,6 +163,7 @@ def _gradients(value, case):
                 wrong(
                     f"第 {place + 1} 个数组的形状应当是 {wanted.shape}，你给出的是 {one.shape}。",
                     f"array number {place + 1} should have the shape {wanted.shape}, yours has {one.shape}.",
+                    "shape",
                 )
             )
     return np.concatenate([one.asnumpy().ravel() for one in value])
@@ -207,33 +209,33 @@ implicit_momentum = question(
     Number(
         "answer",
         right=near(0.9),
-        mistakes=(
-            (
+        mistakes={
+            "4 workers": (
                 about(0.75),
                 "那是 4 个工作进程的；这里有 10 个。",
                 "that is for 4 workers; here there are 10.",
             ),
-            (
+            "W-1": (
                 about(8 / 9),
                 "那是 1 − 1/(W−1)；概率里是 W 本身，不是平均滞后 W − 1。",
                 "that is 1 − 1/(W−1); in the probabilities stands W itself, not the mean staleness W − 1.",
             ),
-            (
+            "mean staleness": (
                 about(9),
                 "这是平均滞后；动量参数在 0 与 1 之间。",
                 "that is the mean staleness; a momentum parameter lies between 0 and 1.",
             ),
-            (
+            "1/W": (
                 about(0.1),
                 "这是新梯度的权重 1/W；旧的速度保留多少？",
                 "that is 1/W, the weight of a new gradient. What share of the old velocity is kept?",
             ),
-            (
+            "outside 0 to 1": (
                 (*below(0), (1, math.inf)),
                 "动量参数在 0 与 1 之间。",
                 "a momentum parameter lies between 0 and 1.",
             ),
-        ),
+        },
         otherwise=(
             "不对。动量法给 k 次更新之前的梯度的权重与 γᵏ 成正比；与滞后 k 次的概率比一比。",
             "not that number. In momentum, a gradient k updates old has a weight proportional to γᵏ; compare "

@@ -11,34 +11,34 @@ multiplications = question(
     Number(
         "from_data",
         right=near(2000, rel=1e-6),
-        mistakes=(
-            (
+        mistakes={
+            "additions too": (
                 about(4000, 3980),
                 "from_data 把加法也算上了；只数乘法。",
                 "from_data counts additions as well; only multiplications are asked for.",
             ),
-            (
+            "with bias": (
                 near(2010, 2020),
                 "from_data 多了一些：偏置不算。",
                 "from_data is a little more: leave the bias aside.",
             ),
-            (
+            "one product": (
                 about(1000),
                 "from_data 只算了一个乘积；误差算好之后，还要左乘 Xᵀ。",
                 "from_data counts one of the two products; once the errors are known, "
                 "they are multiplied by Xᵀ.",
             ),
-            (
+            "one feature": (
                 about(20),
                 "from_data 是每个特征的次数；一共有 100 个特征。",
                 "from_data counts one feature; there are 100.",
             ),
-            (
+            "one example": (
                 about(200),
                 "from_data 是每个样本的次数；小批量里有 10 个样本。",
                 "from_data counts one example; the minibatch holds 10.",
             ),
-        ),
+        },
         otherwise=(
             "from_data 不对：X 的形状是 (10, 100)，w 的形状是 (100, 1)；两个乘积各要多少次乘法？",
             "from_data is not right. X has shape (10, 100) and w has shape (100, 1): "
@@ -48,34 +48,41 @@ multiplications = question(
     Number(
         "from_hessian",
         right=near(10_000, rel=1e-6),
-        mistakes=(
-            (
+        mistakes={
+            "one number": (
                 near(100),
                 "from_hessian 是结果里一个数要的次数；结果里有 100 个数。",
                 "from_hessian counts one number of the result; there are 100.",
             ),
-            (
+            "matrix times matrix": (
                 about(1e6),
                 "from_hessian 是矩阵乘矩阵的次数；w 只有一列。",
                 "from_hessian is for a matrix times a matrix; w has a single column.",
             ),
-            (
+            "additions too": (
                 about(20_000, 19_900),
                 "from_hessian 把加法也算上了；只数乘法。",
                 "from_hessian counts additions as well; only multiplications are asked for.",
             ),
-            (
+            "with bias": (
                 near(10_100, 10_201),
                 "from_hessian 多了一些：偏置不算。",
                 "from_hessian is a little more: leave the bias aside.",
             ),
-        ),
+        },
         otherwise=(
             "from_hessian 不对：H 的形状是 (100, 100)，与小批量的大小无关。",
             "from_hessian is not right. H has shape (100, 100), whatever the batch size.",
         ),
     ),
-    together=((near(10_000), near(2000), "两个答案正好对调了。", "the two answers are swapped."),),
+    together={
+        "swapped": (
+            near(10_000),
+            near(2000),
+            "两个答案正好对调了。",
+            "the two answers are swapped.",
+        ),
+    },
     right=(
         "2|B|d = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 |B|d² 次；"
         "第四步的矩阵更大，(2d+3)² = 41209 个数。",
@@ -106,6 +113,7 @@ def _gradients(value, case):
                     f"{name} 的梯度形状应当与 {name} 相同，是 {param.shape}，你给出的是 {gradient.shape}。",
                     f"the gradient of {name} should have the shape of {name}, {param.shape}; "
                     f"yours has {gradient.shape}.",
+                    "shape",
                 )
             )
     return _flat(value)
@@ -249,29 +257,29 @@ backward_operators = question(
     Number(
         "answer",
         right=near(6),
-        mistakes=(
-            (
+        mistakes={
+            "forward": (
                 about(5),
                 "这是前向计算的算子数。",
                 "that is the number for the forward pass.",
             ),
-            (
+            "both": (
                 about(11),
                 "这是前向与反向合起来的算子数，要的是差。",
                 "that is forward and backward together; the difference is asked for.",
             ),
-            (
+            "attach_grad": (
                 about(8),
                 "attach_grad 也用算子，把它放到函数外面去。",
                 "attach_grad takes operators too; move it out of the function.",
             ),
-            (
+            "calls": (
                 about(1),
                 "这是调用次数之差；算子数是 count_operators 返回的第二个数。",
                 "that is the difference in calls from Python; the operators are the second number that "
                 "count_operators returns.",
             ),
-        ),
+        },
         otherwise=(
             "不对。两次计数用同一个小批量；前向的函数里不要有 autograd.record()。",
             "not that number. Count both on the same minibatch, and keep autograd.record() out of the "

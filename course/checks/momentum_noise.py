@@ -16,36 +16,36 @@ same_noise = question(
         "answer",
         # By the full formula it is 0.0957.
         right=((0.094, 0.104),),
-        mistakes=(
-            (
+        mistakes={
+            "unchanged": (
                 about(0.02),
                 "同样的学习率，不用动量时抖动要小得多：旧梯度的噪声也会累加。",
                 "at the same learning rate there is far less jitter without momentum, "
                 "which adds up the noise of old gradients too.",
             ),
-            (
+            "inverse": (
                 about(0.02 * 0.2),
                 "方向反了：动量使有效学习率变大，而不是变小。",
                 "the other way round: momentum makes the effective learning rate larger, not smaller.",
             ),
-            (
+            "γ for 1-γ": (
                 about(0.02 / 0.8),
                 "应当除以 1−γ，而不是 γ。",
                 "divide by 1−γ, not by γ.",
             ),
-            (
+            "mean age": (
                 about(0.02 * 0.8 / 0.2),
                 "那是 η 乘以平均年龄 γ/(1−γ)；有效学习率要乘的是权重之和，连最新的梯度也算在内。",
                 "that is η times the mean age, γ/(1−γ); the effective learning rate takes the sum of the "
                 "weights, the newest gradient's included.",
             ),
-            (
+            "size by variance": (
                 about(0.02 * 1.8 / 0.2),
                 "那是 η 乘以“按方差折算的个数”；有效学习率要乘的是权重之和。",
                 "that is η times the size by variance; "
                 "the effective learning rate takes the sum of the weights.",
             ),
-        ),
+        },
         otherwise=(
             "想一想有效学习率：梯度不变时，速度会积累到 ηg 的多少倍？",
             "think of the effective learning rate: with a constant gradient, "
@@ -168,18 +168,18 @@ doubled_variance = question(
     Number(
         "answer",
         right=near(0.51, tol=0.035),  # by the formula it is 0.5087
-        mistakes=(
-            (
+        mistakes={
+            "outside 0 to 1": (
                 (*below(0), (1, math.inf)),
                 "动量参数在 0 与 1 之间。",
                 "a momentum parameter lies between 0 and 1.",
             ),
-            (
+            "too small": (
                 below(0.475),
                 "γ = {value:g} 太小：方差还不到不用动量时的 2 倍。",
                 "γ = {value:g} is too small: the variance is less than twice that without momentum.",
             ),
-        ),
+        },
         otherwise=(
             "γ = {value:g} 太大：方差超过了不用动量时的 2 倍。",
             "γ = {value:g} is too large: the variance is more than twice that without momentum.",

@@ -12,54 +12,54 @@ untrained_loss = question(
     Number(
         "answer",
         right=near(math.log(10), rel=5e-3),
-        mistakes=(
-            (
+        mistakes={
+            "zero": (
                 near(0),
                 "输出全是 0，并不等于损失是 0：softmax 把它们变成什么概率？",
                 "outputs of 0 do not make a loss of 0. What probabilities does the softmax make of them?",
             ),
-            (
+            "probability": (
                 about(0.1),
                 "这是每一类的概率；损失是它的对数的相反数。",
                 "that is the probability of each class; the loss is minus its logarithm.",
             ),
-            (
+            "wrong guess": (
                 about(0.9),
                 "这是猜错的概率；损失由正确那一类的概率的对数得出。",
                 "that is the probability of a wrong guess; "
                 "the loss comes from the logarithm of the true class's probability.",
             ),
-            (
+            "times probability": (
                 about(0.1 * math.log(10)),
                 "这是 −p ln p，只有真正的一类才算，不必再乘以概率。",
                 "that is −p ln p; only the true class counts, and its −ln p is not multiplied by p.",
             ),
-            (
+            "sum over classes": (
                 about(10 * math.log(10)),
                 "这是 10 类之和；损失里只有真正的那一类。",
                 "that is the sum over 10 classes; the loss takes only the true one.",
             ),
-            (
+            "yes or no": (
                 about(math.log(2), 10 * math.log(2)),
                 "那是每个输出各做一次二分类时的；softmax 把 10 个输出一起变成概率。",
                 "that is for yes or no at each output; softmax makes probabilities of all 10 together.",
             ),
-            (
+            "base 10": (
                 about(1),
                 "用了以 10 为底的对数；交叉熵用自然对数。",
                 "that takes the logarithm to base 10; cross-entropy takes the natural one.",
             ),
-            (
+            "base 2": (
                 about(math.log2(10)),
                 "用了以 2 为底的对数；交叉熵用自然对数。",
                 "that takes the logarithm to base 2; cross-entropy takes the natural one.",
             ),
-            (
+            "sign": (
                 about(-math.log(10)),
                 "正负号反了：概率的对数是负的，损失取它的相反数。",
                 "wrong sign: the logarithm of a probability is negative, and the loss is minus it.",
             ),
-        ),
+        },
         otherwise=(
             "10 个相等的输出，softmax 之后各是多少？再取对数。",
             "ten equal outputs: what is each after the softmax? Then take the logarithm.",
@@ -224,26 +224,26 @@ best_lr_heavy = question(
     Number(
         "lr",
         right=near(0.005),
-        mistakes=(
-            (
+        mistakes={
+            "too small": (
                 near(0.0025),
                 "有效学习率只有 0.25。看看 tune 给出的损失，取三个种子的平均。",
                 "its effective learning rate is only 0.25. Look at the losses that tune gives, "
                 "averaged over the three seeds.",
             ),
-            (
+            "too large": (
                 near(0.01, 0.02, 0.04),
                 "有效学习率 η/(1−γ) 是 {value:g}/0.01，比不用动量时最佳的 0.4 大。"
                 "看看 tune 给出的损失，取三个种子的平均。",
                 "its effective learning rate η/(1−γ) is {value:g}/0.01, more than the 0.4 that is best "
                 "without momentum. Look at the losses that tune gives, averaged over the three seeds.",
             ),
-            (
+            "best for 0.9": (
                 near(0.05),
                 "这是 γ = 0.9 时的最佳学习率；γ = 0.99 时，它的有效学习率是多少？",
                 "that is the best for γ = 0.9. What is its effective learning rate with γ = 0.99?",
             ),
-        ),
+        },
         otherwise=(
             "lr 应当是 0.0025、0.005、0.01、0.02、0.04 之一，你给出的是 {value:g}。",
             "lr should be one of 0.0025, 0.005, 0.01, 0.02 and 0.04, got {value:g}.",
@@ -252,18 +252,18 @@ best_lr_heavy = question(
     Number(
         "loss",
         right=near(0.494, rel=0.03),
-        mistakes=(
-            (
+        mistakes={
+            "lowest seed": (
                 near(0.434, rel=0.02),
                 "这是三个种子中最低的；要的是平均。",
                 "that is the lowest of the three seeds; asked is their mean.",
             ),
-            (
+            "loss for 0.9": (
                 near(0.196, rel=0.03),
                 "这是 γ = 0.9 时的损失。",
                 "that is the loss for γ = 0.9.",
             ),
-        ),
+        },
         otherwise=(
             "学习率对了；loss 应当是 tune 给出的、这个学习率的三个损失的平均，你给出的是 {value:g}。",
             "the learning rate is right; loss should be the mean of the three losses that tune gives "

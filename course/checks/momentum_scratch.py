@@ -31,29 +31,29 @@ smaller_momentum = question(
     Number(
         "build_up",
         right=near(0.4),
-        mistakes=(
-            (
+        mistakes={
+            "1/(1-γ)": (
                 about(2),
                 "build_up 不对：那是 γ = 0.9 时的 η/(1−γ)，也是 γ = 0.5 时漏了 η 的 1/(1−γ)。",
                 "build_up is not right: that is η/(1−γ) for γ = 0.9, and for γ = 0.5 it is 1/(1−γ), "
                 "without η.",
             ),
-            (
+            "first update": (
                 about(0.2),
                 "build_up 不对：那是 η，第一步的倍数；此后速度还会累加。",
                 "build_up is not right: that is η, the first step; the velocity builds up from there.",
             ),
-            (
+            "second update": (
                 about(0.3),
                 "build_up 不对：那是第二次更新后的倍数，而速度还会继续累加。",
                 "build_up is not right: that is what two updates make of it, and more follow.",
             ),
-            (
+            "too small": (
                 about(0.1),
                 "build_up 不对：那比 η 还小；而旧的速度一直在累加，最终应当比 η 大。",
                 "build_up is not right: that is less than η, but old velocities keep adding up.",
             ),
-        ),
+        },
         otherwise=(
             "build_up 不对：看正文里的 v_∞；η = 0.2、γ = 0.5 时，它是 g 的几倍？",
             "build_up is not right. Look at v_∞ in the text: with η = 0.2 and γ = 0.5, how many times g "
@@ -84,74 +84,74 @@ final_velocity = question(
     Number(
         "answer",
         right=near(6),
-        mistakes=(
-            (
+        mistakes={
+            "infinite": (
                 INFINITE,
                 "速度不会无限增长：γ < 1，旧梯度的权重按等比数列衰减。",
                 "the velocity does not grow without bound: as γ < 1, old steps fade geometrically.",
             ),
-            (
+            "first update": (
                 about(0.3),
                 "这是 ηg，第一次更新后的速度；此后每次更新，旧的速度都要乘以 γ 再累加进来。",
                 "that is ηg, the velocity after one update; from then on γ times the old one is added.",
             ),
-            (
+            "second update": (
                 about(0.3 * (1 + 0.95)),
                 "这是第二次更新后的速度，而更新还在继续。",
                 "that is the velocity after the second update, and the updates go on.",
             ),
-            (
+            "third update": (
                 about(0.3 * (1 + 0.95 + 0.95**2)),
                 "这是第三次更新后的速度，而更新还在继续。",
                 "that is the velocity after the third update, and the updates go on.",
             ),
-            (
+            "without η and g": (
                 about(1 / (1 - 0.95)),
                 "学习率 η 和梯度 g 都漏了。",
                 "both the learning rate η and the gradient g are missing.",
             ),
-            (
+            "without η": (
                 about(3 / (1 - 0.95)),
                 "漏了学习率 η。",
                 "the learning rate η is missing.",
             ),
-            (
+            "without g": (
                 about(0.1 / (1 - 0.95)),
                 "漏了梯度 g。",
                 "the gradient g is missing.",
             ),
-            (
+            "series from γ": (
                 about(0.3 * 0.95 / (1 - 0.95)),
                 "几何级数从 1 开始，而不是从 γ 开始：最新的梯度不乘 γ。",
                 "the geometric series starts at 1, not at γ: the newest gradient carries no γ.",
             ),
-            (
+            "γ times the first": (
                 about(0.3 * 0.95),
                 "这是第一次更新后的速度再乘以 γ；此后每次更新还要加上 ηg。",
                 "that is γ times the velocity after one update; each later update adds ηg again.",
             ),
-            (
+            "too small": (
                 about(0.3 * (1 - 0.95)),
                 "这比 ηg 还小；而旧的速度一直在累加，最终应当比 ηg 大。",
                 "that is less than ηg; but old velocities keep adding up, so it should be more than ηg.",
             ),
-            (
+            "denominator": (
                 about(0.3 / 0.95, 0.3 / 1.95, 0.3 / (1 - 0.95**2)),
                 "分母不对：几何级数 1 + γ + γ² + … 的和是多少？",
                 "the denominator is wrong: what is the sum of the geometric series 1 + γ + γ² + …?",
             ),
-            (
+            "sign": (
                 about(-6),
                 "正负号反了：速度与梯度同向，负号只出现在 x 的更新里。",
                 "wrong sign: the velocity points along the gradient; "
                 "the minus sign stands in the update of x.",
             ),
-            (
+            "not settled": (
                 ((5.4, 6),),
                 "已经很接近了，但速度还没有稳定下来。",
                 "close, but the velocity has not settled yet.",
             ),
-        ),
+        },
         otherwise=(
             "写出 v₁、v₂、v₃，看看它们趋向哪个值。",
             "write down v₁, v₂, v₃ and see which value they approach.",
@@ -164,12 +164,12 @@ final_velocity = question(
 )
 
 
-def _best(name, mom, best, *mistakes):
+def _best(name, mom, best, mistakes=None):
     """Give the field for the best learning rate; a hint does not say which way to go."""
     return Number(
         name,
         right=best,
-        mistakes=mistakes,
+        mistakes=mistakes or {},
         otherwise=(
             f"{name} = {{value:g}} 不是最好的：用这份数据、γ = {mom}、40 个种子训练，"
             "附近有中位数更小的学习率。",
@@ -190,12 +190,14 @@ scaled_feature = question(
         "best_plain",
         0,
         ((1.68, 1.88),),
-        (
-            near(1.6, rel=1e-6),
-            "best_plain = {value:g} 在候选值的边上，还不能说它最好：再往外添几个学习率。",
-            "best_plain = {value:g} lies on the edge of the grid, so it need not be the best: add learning "
-            "rates beyond it.",
-        ),
+        {
+            "edge of the grid": (
+                near(1.6, rel=1e-6),
+                "best_plain = {value:g} 在候选值的边上，还不能说它最好：再往外添几个学习率。",
+                "best_plain = {value:g} lies on the edge of the grid, so it need not be the best: add "
+                "learning rates beyond it.",
+            )
+        },
     ),
     _best("best_momentum", 0.9, ((0.19, 0.31),)),
     Choice(
@@ -212,30 +214,30 @@ scaled_feature = question(
     Number(
         "gain",
         right=((1.6, 2.5),),
-        mistakes=(
-            (
+        mistakes={
+            "edge of the grid": (
                 ((2.5, 2.9),),
                 "gain 不对：那是不用动量的学习率停在候选值边上的 1.6 时的比值；各用各的最佳学习率。",
                 "gain is not right: that is the ratio with 1.6, on the edge of the grid, without "
                 "momentum. Give each method its best learning rate.",
             ),
-            (
+            "inverse": (
                 ((0.34, 0.63),),
                 "gain 不对：比值颠倒了，应当用不用动量的损失除以用动量的损失。",
                 "gain is not right: it is upside down; divide the loss without momentum by that with it.",
             ),
-            (
+            "gain at 0.05": (
                 ((40, 55),),
                 "gain 不对：那是第二个特征乘以 0.05 时的收益。",
                 "gain is not right: that is the gain with the second feature scaled by 0.05.",
             ),
-            (
+            "same learning rate": (
                 ((400, 700),),
                 "gain 不对：那是两种方法都用同样的学习率（0.2 左右）时的比值，对不用动量的一方不公平。",
                 "gain is not right: that is the ratio with both methods at the same learning rate, "
                 "about 0.2, which is unfair to training without momentum.",
             ),
-        ),
+        },
         otherwise=(
             "gain 不对：用表里左边一列的最小值，除以右边一列的最小值。",
             "gain is not right: divide the smallest value of the table's left column by the smallest of "

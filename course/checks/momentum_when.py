@@ -12,23 +12,23 @@ condition_number_factors = question(
     Number(
         "factor_plain",
         right=near(4, rel=0.1),
-        mistakes=(
-            (
+        mistakes={
+            "square root": (
                 near(2, rel=0.1),
                 "factor_plain 不对：那是 κ 的倍数的平方根；梯度下降的线斜率是 1。",
                 "factor_plain is not right: that is the square root; gradient descent's line has slope 1.",
             ),
-            (
+            "square": (
                 about(16),
                 "factor_plain 不对：那是 κ 的倍数的平方；梯度下降的线斜率是 1。",
                 "factor_plain is not right: that is the square; gradient descent's line has slope 1.",
             ),
-            (
+            "below 1": (
                 ((-math.inf, 1),),
                 "factor_plain 不对：更新次数变多了，倍数大于 1。",
                 "factor_plain is not right: more updates are needed, so the factor exceeds 1.",
             ),
-        ),
+        },
         otherwise=(
             "factor_plain 不对：看上面的输出，κ 变成 10 倍时，梯度下降的更新次数变成几倍。",
             "factor_plain is not right. In the output above, when κ grows tenfold, by what factor do "
@@ -38,27 +38,27 @@ condition_number_factors = question(
     Number(
         "factor_momentum",
         right=near(2, rel=0.1),
-        mistakes=(
-            (
+        mistakes={
+            "gradient descent's": (
                 near(4, rel=0.1),
                 "factor_momentum 不对：那是梯度下降的倍数；动量法的线斜率只有 1/2。",
                 "factor_momentum is not right: that is gradient descent's; "
                 "momentum's line has half its slope.",
             ),
-        ),
+        },
         otherwise=(
             "factor_momentum 不对：更新次数正比于 κ 的几次方？",
             "factor_momentum is not right. The updates are proportional to which power of κ?",
         ),
     ),
-    together=(
-        (
+    together={
+        "swapped": (
             near(2, rel=0.1),
             near(4, rel=0.1),
             "两个答案正好对调了。",
             "the two answers are swapped.",
         ),
-    ),
+    },
     right=(
         "梯度下降约 4 倍，动量法约 √4 = 2 倍。条件数越大，动量法省得越多。",
         "about 4 times for gradient descent, √4 = 2 times for momentum. "
@@ -195,30 +195,30 @@ best_momentum = question(
     Number(
         "answer",
         right=((0.695, 0.814),),  # those on the map that need 44 to 50 updates
-        mistakes=(
-            (
+        mistakes={
+            "outside 0 to 1": (
                 (*below(0), (1, math.inf)),
                 "动量参数在 0 与 1 之间。",
                 "a momentum parameter lies between 0 and 1.",
             ),
-            (
+            "answer for 0.1": (
                 near(0.64, tol=0.016),
                 "这是乘以 0.1 时的答案；换成 0.05，重做 train_all 和 updates_needed。",
                 "that is the answer for the factor 0.1. With 0.05, run train_all and updates_needed again.",
             ),
-            (
+            "Polyak": (
                 ((0.815, 0.83),),
                 "这是 Polyak 公式给出的 γ，长远来看最快；但要降到 0.001 以下，另一个 γ 需要的更新更少。"
                 "用 updates_needed 数一数。",
                 "that is the γ of Polyak's formula, the fastest in the long run; to get below 0.001 "
                 "another γ needs fewer updates. Count them with updates_needed.",
             ),
-            (
+            "too small": (
                 below(0.695),
                 "γ = {value:g} 太小了：曲率小的方向上，速度积累得还不够。",
                 "γ = {value:g} is too small: along the flat direction the velocity does not build up enough.",
             ),
-        ),
+        },
         otherwise=(
             "γ = {value:g} 太大了：旧的梯度消退得太慢。",
             "γ = {value:g} is too large: old gradients fade too slowly.",

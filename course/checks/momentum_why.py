@@ -11,29 +11,29 @@ complex_rate = question(
     Number(
         "answer",
         right=near(0.9),
-        mistakes=(
-            (
+        mistakes={
+            "without momentum": (
                 near(0),
                 "那是 γ = 0 时的收敛率；有了动量，到达最小值点时速度还在，会冲过去。",
                 "that is the rate for γ = 0; with momentum the leftover velocity overshoots.",
             ),
-            (
+            "determinant": (
                 about(0.81),
                 "这是两个根的乘积，也就是行列式；收敛率是一个根的模。",
                 "that is the product of the two roots, the determinant; the rate is one root's modulus.",
             ),
-            (
+            "real part": (
                 about(0.405),
                 "这是根的实部；收敛率是根的模，还要算上虚部。",
                 "that is the roots' real part; the rate is their modulus, imaginary part included.",
             ),
-            (
+            "sum": (
                 about(1.8),
                 "收敛率大于 1 就发散了：共轭的两个根模相等，乘积是 γ，不要相加。",
                 "with a rate above 1 it would diverge. The conjugate roots have equal moduli and their "
                 "product is γ; do not add them up.",
             ),
-        ),
+        },
         otherwise=(
             "先判断根是实的还是复的，再由行列式得出它们的模。",
             "first decide whether the roots are real or complex, "
@@ -171,18 +171,18 @@ end_of_the_cycle = question(
     Number(
         "answer",
         right=((0.519135, 0.525),),
-        mistakes=(
-            (
+        mistakes={
+            "outside 4/9 to 1": (
                 ((-math.inf, 4 / 9), (1, math.inf)),
                 "要找的 γ 在 4/9 与 1 之间。",
                 "the γ asked for lies between 4/9 and 1.",
             ),
-            (
+            "not converged": (
                 ((4 / 9, 0.519134), (0.893796, 1)),
                 "γ = {value:g} 更新 3000 次以后还没有收敛。",
                 "with γ = {value:g} it has not converged after 3000 updates.",
             ),
-        ),
+        },
         otherwise=(
             "γ = {value:g} 收敛了，但还有更小的也收敛。",
             "γ = {value:g} converges, but so does a smaller one.",

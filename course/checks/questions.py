@@ -7,7 +7,7 @@ mistakes lead to which answers, what to say of each. A task says how a mistake c
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 
 import numpy as np
 from mxnet import nd
@@ -60,15 +60,16 @@ class Number:
 
     name: str
     right: tuple
-    mistakes: tuple  # (set of numbers, zh, en), of which the first that holds the number is told
+    mistakes: dict  # {name: (set of numbers, zh, en)}; the first that holds the number is told
     otherwise: tuple  # (zh, en)
 
     def __post_init__(self):
         """Refuse a row that lacks a sentence when it is declared, not when a learner meets it."""
-        for row in self.mistakes:
+        for name, row in self.mistakes.items():
             if len(row) != 3:
                 raise ValueError(
-                    f"a mistake of {self.name} must be (set of numbers, zh, en), got {row!r:.80}"
+                    f"the mistake {name!r} of {self.name} must be (set of numbers, zh, en), "
+                    f"got {row!r:.80}"
                 )
 
     def take(self, answer):
@@ -76,13 +77,13 @@ class Number:
         return number(**{self.name: answer})
 
     def told(self, value):
-        """Give the hint for a value as (zh, en), or None if it is right."""
+        """Give the hint for a value as (zh, en, name), or None if it is right."""
         if holds(self.right, value):
             return None
-        for numbers, *hint in self.mistakes:
+        for name, (numbers, zh, en) in self.mistakes.items():
             if holds(numbers, value):
-                return hint
-        return self.otherwise
+                return zh, en, name
+        return *self.otherwise, "otherwise"
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,15 @@ class Choice:
 
     name: str
     words: dict  # {word: other ways to say it}
-    mistakes: dict  # {word: (zh, en)}; the word that is not in it is right
+    mistakes: dict  # {word: (zh, en)}, and the word is the name; the one that is not in it is right
 
     def take(self, answer):
         """Take the learner's word."""
         return one_of(self.words, **{self.name: answer})
 
     def told(self, value):
-        """Give the hint for a word as (zh, en), or None if it is right."""
-        return self.mistakes.get(value)
+        """Give the hint for a word as (zh, en, name), or None if it is right."""
+        return (*self.mistakes[value], value) if value in self.mistakes else None
 
 
 @dataclass(frozen=True)
@@ -108,25 +109,27 @@ class Question:
 
     fields: tuple
     right: tuple  # (zh, en)
-    together: tuple = ()  # mistakes in all fields at once: (set of numbers for each, zh, en)
+    together: dict = field(default_factory=dict)  # {name: (set of numbers for each field, zh, en)}
     optional: int = 0  # so many of the last fields need not be given
 
     def find(self, *answers):
         """Give the verdict on the learner's answers, one for each field that is given."""
-        given(**{field.name: answer for field, answer in zip(self.fields, answers)})
-        values = [field.take(answer) for field, answer in zip(self.fields, answers)]
-        for *sets, zh, en in self.together:
+        given(**{one.name: answer for one, answer in zip(self.fields, answers)})
+        values = [one.take(answer) for one, answer in zip(self.fields, answers)]
+        for name, (*sets, zh, en) in self.together.items():
             if all(holds(numbers, value) for numbers, value in zip(sets, values)):
-                return wrong(zh, en)
-        for field, value in zip(self.fields, values):
-            if hint := field.told(value):
-                return wrong(*(sentence.format(value=value) for sentence in hint))
+                return wrong(zh, en, name)
+        for one, value in zip(self.fields, values):
+            if hint := one.told(value):
+                zh, en, name = hint
+                where = f"{one.name}: " if len(self.fields) > 1 else ""
+                return wrong(zh.format(value=value), en.format(value=value), where + name)
         return right(*self.right)
 
 
-def question(doc, *fields, right, together=(), optional=0):
+def question(doc, *fields, right, together=None, optional=0):
     """Make the check of a `Question`; its parameters are the fields, by name."""
-    declared = Question(fields, right, together, optional)
+    declared = Question(fields, right, together or {}, optional)
 
     def find(*answers):
         return declared.find(*answers)
@@ -134,11 +137,11 @@ def question(doc, *fields, right, together=(), optional=0):
     find.__doc__ = doc
     find.__signature__ = inspect.Signature(
         inspect.Parameter(
-            field.name,
+            one.name,
             inspect.Parameter.POSITIONAL_OR_KEYWORD,
             default=None if place >= len(fields) - optional else inspect.Parameter.empty,
         )
-        for place, field in enumerate(fields)
+        for place, one in enumerate(fields)
     )
     checked = check(find)
     checked.declared = declared
@@ -226,7 +229,8 @@ class Task:
         for case, value, wanted in zip(cases(), values, expected):
             if not _alike([value], [wanted]):
                 facts = self._names(case) | self.facts(*case) | {"value": value, "expected": wanted}
-                return wrong(*(sentence.format(**facts) for sentence in self.otherwise))
+                said = (sentence.format(**facts) for sentence in self.otherwise)
+                return wrong(*said, "otherwise")
         raise AssertionError("the cases were not alike a moment ago")
 
     def _names(self, case):
@@ -256,6 +260,7 @@ class Task:
                 wrong(
                     f"你的函数返回了 {shown(value)}，应当返回{zh}。",
                     f"your function returned {shown(value)}; it should return {en}.",
+                    "wrong type",
                 )
             )
         return taken

@@ -781,7 +781,12 @@ def _say(*names, wrap=("{}", "{}"), **values):
     """Make a verdict of names, or of pairs of sentences, one after the other."""
     pairs = [NAMES.get(name, name) if isinstance(name, str) else name for name in names]
     joined = ("另外，".join(zh for zh, _ in pairs), " Also: ".join(en for _, en in pairs))
-    return wrong(*(w.format(text.format(**values)) for w, text in zip(wrap, joined)))
+    rows = {text: row for row, text in ROWS.items()}
+    hints = [
+        name if isinstance(name, str) else rows.get(name, "other coefficient") for name in names
+    ]
+    said = (w.format(text.format(**values)) for w, text in zip(wrap, joined))
+    return wrong(*said, " + ".join(dict.fromkeys(hints)))
 
 
 def _single(coefficients, symbol):
@@ -1093,10 +1098,11 @@ def _verdict(subject):
             mine = subject.lines(_compared(subject, look)[0])
         except _FoundError as found:
             (fault,) = found.args
-            return wrong(zh + fault.zh, en + fault.en)
+            return wrong(zh + fault.zh, en + fault.en, f"special {special}: {fault.hint}")
         return wrong(
             f"{zh}你的代码算的是 {mine}；别的时候没有错，都是 {asked}。",
             f"{en}your code computes {mine}; otherwise it rightly computes {asked}.",
+            f"special {special}",
         )
     for shapes in (OTHER_SHAPES, (SHAPE,) * PARAMS):
         departs = subject.walk(method.rule(sign), shapes)
@@ -1126,6 +1132,7 @@ def _called_with(update, method):
         return wrong(
             f"函数会这样调用：{call}，而它的参数对不上（{error}）。",
             f"the function is called as {call}, and does not take that: {error}.",
+            "signature",
         )
     except Exception:  # a built-in without a signature, or whatever the learner's class raises
         return None
@@ -1133,6 +1140,7 @@ def _called_with(update, method):
         return wrong(
             "函数里有 yield，调用它时里面的代码并不运行：去掉 yield。",
             "with a `yield` in it, the function's code does not run when it is called: leave it out.",
+            "yield",
         )
     return None
 

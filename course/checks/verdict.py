@@ -16,17 +16,18 @@ from IPython import get_ipython
 from IPython.display import display
 from mxnet import nd
 
+from course import record
 from course.language import language
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check has found, what to say of it in each language, and the hint's name if it has one."""
+    """What a check has found, what to say of it in each language, and the name of the hint."""
 
     kind: str
     zh: str
     en: str
-    hint: str = ""
+    hint: str = ""  # short, in no language, and the same in years to come; of a wrong answer only
 
 
 class Answered(Exception):  # noqa: N818 -- it ends a check early, which is no error
@@ -51,8 +52,8 @@ def right(zh, en):
     return Verdict("right", zh, en)
 
 
-def wrong(zh, en, hint=""):
-    """Give the verdict on a wrong answer: what exactly is wrong, without the solution."""
+def wrong(zh, en, hint):
+    """Give the verdict on a wrong answer: what exactly is wrong, without the solution; and its name."""
     return Verdict("wrong", zh, en, hint)
 
 
@@ -75,13 +76,15 @@ def no_function(answer):
     return wrong(
         f"这里需要一个函数，你给出的是 {shown(answer)}。",
         f"a function is expected here, got {shown(answer)}.",
+        "no function",
     )
 
 
-def card(verdict):
+def card(verdict, below=""):
     """Give the verdict as HTML: the words tell its kind, the sign and the colour only repeat it.
 
-    The text keeps the colour of its surroundings, so that it reads in light and dark.
+    What `below` says comes last. The text keeps the colour of its surroundings, so that it reads in
+    light and dark.
     """
     sign, colour = LOOKS[verdict.kind]
     text = ""
@@ -93,6 +96,8 @@ def card(verdict):
             text += ("<br>" if text and not text.endswith("</pre>") else "") + re.sub(
                 "`([^`]+)`", r"<code>\1</code>", escaped
             )
+    if below:
+        text += f'<div style="margin-top: 4px">{html.escape(below, quote=False)}</div>'
     return (
         f'<div role="status" style="border: 1px solid {colour}; border-left-width: 6px; '
         f'background: {colour}1a; border-radius: 4px; padding: 8px 12px; max-width: 46em">'
@@ -101,11 +106,12 @@ def card(verdict):
     )
 
 
-def show(verdict):
+def show(verdict, below=""):
     """Show the verdict: a card in a notebook, with plain text beside it, which is printed elsewhere."""
     text = OPENINGS[verdict.kind][language()] + getattr(verdict, language())
+    text += below and f"\n{below}"
     if hasattr(get_ipython(), "kernel"):
-        display({"text/plain": text, "text/html": card(verdict)}, raw=True)
+        display({"text/plain": text, "text/html": card(verdict, below)}, raw=True)
     else:
         print(text)
 
@@ -113,9 +119,9 @@ def show(verdict):
 def check(find):
     """Make a check of a function that gives a `Verdict`, or raises one as `Answered`.
 
-    The check shows the verdict and returns whether it is a right answer's; its `judge` gives
-    the verdict itself. What a check is not made for, too few arguments or too many, gets a
-    verdict as well.
+    The check shows the verdict, notes it in the learner's record, and returns whether it is a right
+    answer's; its `judge` gives the verdict itself, and its `exercise` is the check's name. What a
+    check is not made for, too few arguments or too many, gets a verdict as well.
     """
     signature = inspect.signature(find)
 
@@ -133,10 +139,10 @@ def check(find):
     @functools.wraps(find)
     def checked(*answers, **named):
         verdict = judge(*answers, **named)
-        show(verdict)
+        show(verdict, record.note(checked.exercise, answers, verdict.kind, verdict.hint))
         return verdict.kind == "right"
 
-    checked.judge = judge
+    checked.judge, checked.exercise = judge, find.__name__
     return checked
 
 
@@ -146,6 +152,7 @@ def _miscalled(names, count):
         f"括号里应当是{'、'.join(listed)}，你给了 {count} 个值。",
         f"this check is to be given {' and '.join(listed)}; it was given {count} "
         f"value{'' if count == 1 else 's'}.",
+        "arguments",
     )
 
 
@@ -157,6 +164,7 @@ SECONDS = 2
 TIME_IS_UP = wrong(
     f"你的函数运行了 {SECONDS} 秒还没有结束，是不是有个循环停不下来？",
     f"your function had not come to an end after {SECONDS} seconds. An endless loop?",
+    "too slow",
 )
 
 
@@ -283,10 +291,13 @@ def _exception(error, function):
     own = function.__code__.co_filename if isinstance(function, FunctionType) else None
     frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == own]
     if not frames:
-        return wrong(f"调用你的函数时出错：{zh}", f"calling your function failed: {en}")
+        return wrong(
+            f"调用你的函数时出错：{zh}", f"calling your function failed: {en}", "exception"
+        )
     number = frames[-1].lineno
     code = linecache.getline(own, number).strip()
     return wrong(
         f"你的函数在第 {number} 行出错：{zh}\n    {code}",
         f"your function failed in line {number}: {en}\n    {code}",
+        "exception",
     )
