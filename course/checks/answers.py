@@ -15,7 +15,9 @@ from course.checks.verdict import Answered, attempt, no_function, shown, unanswe
 def as_number(answer):
     """Give a learner's number, of whatever type, as a float; None if it is none."""
     try:
-        number = answer.asscalar() if isinstance(answer, nd.NDArray) else answer
+        number = answer.asnumpy() if isinstance(answer, nd.NDArray) else answer
+        # numpy makes no float of an array of one number any more, unless it has no dimension.
+        number = number.item() if isinstance(number, np.ndarray) else number
         is_none = isinstance(number, (str, bytes, bool, np.bool_))
         value = math.nan if is_none else float(number)
     except Exception:  # whatever the learner's object raises

@@ -98,11 +98,13 @@ def card(verdict, below=""):
             )
     if below:
         text += f'<div style="margin-top: 4px">{html.escape(below, quote=False)}</div>'
+    opening = OPENINGS[verdict.kind][language()]
+    space = opening[len(opening.rstrip()) :]  # Chinese has none
     return (
         f'<div role="status" style="border: 1px solid {colour}; border-left-width: 6px; '
         f'background: {colour}1a; border-radius: 4px; padding: 8px 12px; max-width: 46em">'
         f'<span aria-hidden="true" style="color: {colour}">{sign}</span> '
-        f"<strong>{OPENINGS[verdict.kind][language()].strip()}</strong> {text}</div>"
+        f"<strong>{opening.rstrip()}</strong>{space}{text}</div>"
     )
 
 
