@@ -652,7 +652,7 @@ def test_axe_finds_no_barrier_and_nothing_scrolls_sideways(open_page, lang, sche
     assert [
         (fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]
     ] == []
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.wait_for_function(f"document.documentElement.scrollWidth === {width}")
     seen = page.locator("#here > div")
     assert seen.get_attribute("lang") == {"en": "en", "zh": "zh-CN"}[lang]
     assert not re.search("undefined|NaN", seen.evaluate("one => one.shadowRoot.textContent"))

@@ -438,7 +438,7 @@ def test_axe_finds_no_barrier_and_nothing_scrolls_sideways(open_page, lang, sche
     assert [
         (fault["id"], [node["html"] for node in fault["nodes"]]) for fault in found["violations"]
     ] == []
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.wait_for_function(f"document.documentElement.scrollWidth === {width}")
     assert page.locator(".training").get_attribute("data-theme") == scheme
     text = page.evaluate("document.querySelector('#here > div').shadowRoot.textContent")
     assert not re.search("undefined|NaN", text)

@@ -169,7 +169,7 @@ def test_a_page(open_page, address, language, scheme, name):
 
     page.set_viewport_size({"width": 360, "height": 780})  # a phone
     page.wait_for_function("innerWidth === 360")
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.wait_for_function("document.documentElement.scrollWidth === 360")
     wait_until(lambda: page.evaluate(UNREACHABLE) == [], 60, "the keyboard scrolls everything")
     page.set_viewport_size({"width": 1280, "height": 900})
     page.wait_for_function("innerWidth === 1280")
@@ -577,7 +577,7 @@ def test_lines_and_formulas(open_page, address, language):
             page.wait_for_function(f"innerWidth === {width}")
             wait_until(lambda: page.evaluate(CUT) == 0, 60, "wide formulas scroll")
             assert page.evaluate(TORN) == 0
-            assert page.evaluate("document.documentElement.scrollWidth") == width
+            page.wait_for_function(f"document.documentElement.scrollWidth === {width}")
             assert stops.count() == page.locator("mjx-container.wide").count()
 
 

@@ -502,7 +502,7 @@ def test_answered_exercises_have_no_barriers(open_exercises, language, scheme):
         button.click()
     page.set_viewport_size({"width": 360, "height": 780})
     page.wait_for_function("innerWidth === 360")
-    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    page.wait_for_function("document.documentElement.scrollWidth === 360")
     page.wait_for_load_state()
     page.evaluate("MathJax.startup.promise")
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")  # the theme's button goes away
