@@ -1,0 +1,1 @@
+"""Marks for a folder of learners' notebooks."""
