@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,8 @@ class Table:
                     if entry["course"] != course:
                         break
                     self.seed = entry["seed"]
+                elif "folder" in entry:  # of a run that was killed
+                    clear(Path(entry["folder"]))
                 else:
                     self.done[entry["name"], entry["digest"]] = entry["marks"]
             except (ValueError, KeyError, TypeError):
@@ -65,6 +68,12 @@ class Table:
         """Remove it, when the table is written."""
         self.path.unlink()
         self.file.close()
+
+
+def clear(folder):
+    """Remove the folder that a killed run has left."""
+    if folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith("grade-"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def course_digest():
@@ -297,6 +306,9 @@ def main(arguments=None):
     parser.add_argument("--csv", type=Path, required=True, help="the table to write")
     parser.add_argument("--pages", type=Path, help="the folder for learners' pages")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="notebooks at a time")
+    parser.add_argument(
+        "--seconds", type=float, default=20, help="of computing that a cell may take (default: 20)"
+    )
     given = parser.parse_args(arguments)
     if not given.folder.is_dir():
         sys.exit(f"There is no folder {given.folder}.")
@@ -311,8 +323,10 @@ def main(arguments=None):
     handed = [reading.handed_in(one, given.folder, chapters) for one in found]
     table = Table(path, course_digest())
     with tempfile.TemporaryDirectory(prefix="grade-") as folder:
+        table.write({"folder": folder})
         course = reading.sandbox_course(folder, chapters)
         settings = reading.settings(chapters, course, given.folder, table.seed, not why_not)
+        settings["seconds"] = given.seconds
         grader = Grader(given.folder, table, chapters, settings)
         grader.all(handed, max(given.jobs, 1), progress_bar(len(handed)))
     for chapter, said in sorted(grader.said):

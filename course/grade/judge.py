@@ -28,9 +28,12 @@ from course.checks import verdict
 from course.grade import wire
 
 INSIDE = Path(__file__).with_name("inside.py")
-TRIES = 100  # verdicts on one exercise of one notebook
+TRIES = 20  # verdicts on one exercise of one notebook
 SERVERS = 3  # of chapters, kept at a time
-LIMITS = {"cell": 20, "call": 4, "seconds": 90, "memory": 2 * 2**30}  # seconds of computing
+MEMORY = 2 * 2**30  # bytes, beside what the chapter's own cells took
+CALL = 4  # seconds of computing for a call of a learner's function
+CELLS = 4  # times the seconds for a cell are those for a notebook
+PROCESSES = 60  # at a time; where there are walls, no more than 48 can be started
 IDLE = 30  # seconds in which nothing at all is computed
 verdict.SECONDS = 10**6  # the learner's process limits itself, by computing time, and is watched
 wire.Peer.time_is_up = verdict.TimeIsUpError
@@ -51,7 +54,7 @@ class Server:
     """A process that has run a chapter's own cells, and forks a process a notebook."""
 
     def __init__(self, settings, chapter):
-        self.folder = tempfile.TemporaryDirectory(prefix="grade-")
+        self.folder = tempfile.TemporaryDirectory(dir=settings["folder"])
         self.control, theirs = socket.socketpair()
         folder = Path(settings["course"])
         if not settings["walls"]:  # a copy of its own, as it could be written to
@@ -62,11 +65,14 @@ class Server:
             "course": str(folder),
             "hidden": settings["hidden"],
             "python": settings["python"],
-            "user": settings["user"],
+            "user": 60000 + os.getpid() % 1000 if os.geteuid() == 0 else 0,  # nobody's else
             "language": "en",
             "cells": chapter["cells"],
             "checks": settings["checks"],
-            **LIMITS,
+            "cell": settings["seconds"],
+            "call": CALL,
+            "seconds": settings["seconds"] * CELLS,
+            "memory": MEMORY,
         }
         environment = {
             name: value
@@ -127,10 +133,10 @@ class Server:
 class Watch(threading.Thread):
     """Ends a learner's processes that take too much, and says why."""
 
-    def __init__(self, number):
+    def __init__(self, number, seconds, peer):
         super().__init__(daemon=True)
+        self.seconds, self.peer = seconds, peer
         self.number, self.reason, self.over = number, None, threading.Event()
-        self.waiting = True  # for the learner, not for the judge
 
     def run(self):
         """Look every now and then."""
@@ -149,16 +155,18 @@ class Watch(threading.Thread):
                     size = one.memory_info().rss
                     base = size if base is None else base
                     memory += max(0, size - base)
-            if computed > seen + 0.05 or not self.waiting:
+            if computed > seen + 0.05 or not self.peer.listening:
                 seen, since = max(computed, seen), time.monotonic()
-            if memory > LIMITS["memory"]:
+            if memory > MEMORY:
                 self.reason = "memory"
-            elif computed > LIMITS["seconds"]:
+            elif computed > self.seconds:
                 self.reason = "time"
             elif time.monotonic() - since > IDLE:
                 self.reason = "idle"
+            elif len(family) > PROCESSES:
+                self.reason = "processes"
             if self.reason:
-                for one in family:
+                for one in family:  # the first is the first of its namespace: all end with it
                     with contextlib.suppress(psutil.Error):
                         one.kill()
                 return
@@ -193,10 +201,11 @@ class Judge:
         server = self.server(job["chapter"])
         sock, number = server.start({"cells": job["cells"], "checks": self.settings["checks"]})
         found = {"verdicts": {}, "cells": {}, "tries": {}, "reason": None, "said": server.said}
-        watch = Watch(number)
+        peer = wire.Peer(sock)
+        watch = Watch(number, self.settings["seconds"] * CELLS, peer)
         watch.start()
         try:
-            self.follow(wire.Peer(sock), job, found)
+            self.follow(peer, job, found)
         except wire.Gone:
             found["reason"] = "ended"
         except wire.Broken:
@@ -222,7 +231,8 @@ class Judge:
                 return
             if "cell" in message:
                 number, error = message["cell"], message.get("error")
-                if isinstance(number, int) and isinstance(error, str) and error:
+                known = type(number) is int and 0 <= number < len(job["cells"])
+                if known and isinstance(error, str) and error:
                     found["cells"][number] = error[:400]
                     if error.startswith("TimeIsUp"):
                         found["cells"][number] = "TimeIsUp"
@@ -291,6 +301,8 @@ def main():
         except OSError as error:
             answer = {"problem": str(error)}
         print(json.dumps(answer), file=answers, flush=True)
+    for server in judge.servers.values() if judge else ():
+        server.close()
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ REASONS = {
         "it computed nothing and only waited, so it was stopped.",
     ),
     "memory": ("占用的内存太多，被停下来了。", "it took too much memory and was stopped."),
+    "processes": ("启动的进程太多，被停下来了。", "it started too many processes and was stopped."),
     "ended": (
         "运行到一半，进程自己结束了；后面的练习没有判到。",
         "its process ended itself before the notebook's end; what came after was not judged.",

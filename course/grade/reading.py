@@ -113,12 +113,12 @@ def settings(found, course, folder, seed, walls):
     python += [sys.base_prefix, os.path.realpath(sys.base_prefix)]
     return {
         "course": str(course),
+        "folder": str(course.parent),
         "chapters": {chapter.name: {"cells": chapter.cells} for chapter in found.values()},
         "checks": sorted(names),
         "exercises": exercises,
         "hidden": sorted({str(ROOT), os.path.realpath(folder)}),
         "python": sorted(set(python), key=lambda path: path.count("/")),
-        "user": 0,
         "seed": seed,
         "walls": walls,
     }
