@@ -62,6 +62,13 @@ def restart(session):
 
 
 @nox.session(python=PYTHON)
+def grade(session):
+    """Mark learners' notebooks: `-- FOLDER --csv FILE`."""
+    install(session, "requirements.txt")
+    session.run("python", "-m", "course.grade", *session.posargs)
+
+
+@nox.session(python=PYTHON)
 def test(session):
     """Run the notebooks in both languages against their stored outputs, and all other tests."""
     install(session, "requirements-dev.txt")
