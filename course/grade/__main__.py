@@ -328,7 +328,10 @@ def main(arguments=None):
         settings = reading.settings(chapters, course, given.folder, table.seed, not why_not)
         settings["seconds"] = given.seconds
         grader = Grader(given.folder, table, chapters, settings)
-        grader.all(handed, max(given.jobs, 1), progress_bar(len(handed)))
+        try:
+            grader.all(handed, max(given.jobs, 1), progress_bar(len(handed)))
+        except OSError as error:
+            sys.exit(f"The marks are not complete, and are kept; start it again. {error}")
     for chapter, said in sorted(grader.said):
         print(f"The course's own cell of {chapter} failed here: {said}", file=sys.stderr)
     write_table(path, handed, table, chapters)

@@ -11,6 +11,7 @@ import fcntl
 import gc
 import os
 import platform
+import re
 import resource
 import signal
 import socket
@@ -140,6 +141,7 @@ def wall_in_one(config):
     child = os.fork()
     if child:
         return child
+    os.setsid()  # of a group with nobody outside
     _mount(None, "/", None, MS_REC | MS_PRIVATE)
     _fresh_folders(config)
     try:
@@ -180,11 +182,11 @@ def drop_rights(config):
         "RLIMIT_CORE": 0,
         "RLIMIT_FSIZE": 2**26,
         "RLIMIT_NOFILE": 256,
-        "RLIMIT_NPROC": 48 if walled else None,
+        "RLIMIT_NPROC": config["processes"],
         "RLIMIT_DATA": now + config["memory"],
         "RLIMIT_CPU": int(config["seconds"]) + 30,
     }.items():
-        if value is not None and hasattr(resource, name):
+        if hasattr(resource, name):
             with contextlib.suppress(OSError, ValueError):
                 number = getattr(resource, name)
                 hard = resource.getrlimit(number)[1]
@@ -302,7 +304,8 @@ def be_a_learner(config, job, sock, runner):
         if error is not None:
             name = type(error).__name__
             try:
-                said = f"{name}: {wire.short(str(error), 300)}"
+                text = re.sub(r"<(ipython-)?input-[^>]*>, ", "", wire.short(str(error), 300))
+                said = f"{name}: {text}"
             except Exception:
                 said = name
         wire.send(sock, {"cell": number, "error": said})

@@ -50,6 +50,15 @@ def fingerprint():
     }
 
 
+def threads():
+    """Count the threads of this user, as the system's limit does."""
+    count = 0
+    for one in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            count += one.num_threads() if one.uids().real == os.getuid() else 0
+    return count
+
+
 class Server:
     """A process that has run a chapter's own cells, and forks a process a notebook."""
 
@@ -73,6 +82,7 @@ class Server:
             "call": CALL,
             "seconds": settings["seconds"] * CELLS,
             "memory": MEMORY,
+            "processes": 48 if settings["walls"] else 48 + threads(),
         }
         environment = {
             name: value
