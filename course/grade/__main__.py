@@ -336,7 +336,10 @@ def main(arguments=None):
         print(f"The course's own cell of {chapter} failed here: {said}", file=sys.stderr)
     write_table(path, handed, table, chapters)
     for one in handed:
-        pages.write(shown, one, table.done[one.name, one.digest], chapters)
+        try:
+            pages.write(shown, one, table.done[one.name, one.digest], chapters)
+        except OSError as error:  # a folder a.html beside a.ipynb
+            print(pages.plain(f"There is no page for {one.name}: {error}"), file=sys.stderr)
     print(pages.summary(handed, table.done), file=sys.stderr)
     table.close()
 

@@ -34,6 +34,7 @@ MEMORY = 2 * 2**30  # bytes, beside what the chapter's own cells took
 CALL = 4  # seconds of computing for a call of a learner's function
 CELLS = 4  # times the seconds for a cell are those for a notebook
 PROCESSES = 60  # at a time; where there are walls, no more than 48 can be started
+SLOWEST = 15  # times the seconds of computing, in which they must be over
 IDLE = 30  # seconds in which nothing at all is computed
 verdict.SECONDS = 10**6  # the learner's process limits itself, by computing time, and is watched
 wire.Peer.time_is_up = verdict.TimeIsUpError
@@ -151,6 +152,7 @@ class Watch(threading.Thread):
     def run(self):
         """Look every now and then."""
         seen, since, base = 0.0, time.monotonic(), None
+        latest = since + SLOWEST * self.seconds
         while not self.over.wait(0.3):
             memory = computed = 0
             try:
@@ -171,7 +173,7 @@ class Watch(threading.Thread):
                 self.reason = "memory"
             elif computed > self.seconds:
                 self.reason = "time"
-            elif time.monotonic() - since > IDLE:
+            elif time.monotonic() > min(since + IDLE, latest):
                 self.reason = "idle"
             elif len(family) > PROCESSES:
                 self.reason = "processes"

@@ -123,5 +123,9 @@ def summary(handed, done):
         reasons = {mark[1]: mark[3] for mark in marks.values() if mark[0] == "refused"}
         lines += [f"{one.name}: {text}" for text in reasons.values()]
     total = ", ".join(f"{count} {mark}" for mark, count in counts.items())
-    text = "\n".join([*lines, f"{len(handed)} files: {total}."])
-    return text.encode(errors="backslashreplace").decode()
+    return "\n".join(map(plain, [*lines, f"{len(handed)} files: {total}."]))
+
+
+def plain(text):
+    """Give a text as a terminal may have it, on one line."""
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
