@@ -95,9 +95,13 @@ def split_at_call(source):
 def spoilt(source):
     """Make the answers of a solved exercise wrong, whatever they are."""
     head, call = split_at_call(source)
-    names = [one.id for one in ast.parse(call).body[0].value.args if isinstance(one, ast.Name)]
-    lines = [f"{n} = (lambda *a: None) if callable({n}) else 12345.678\n" for n in names]
-    return head + "".join(lines) + call
+    tree = ast.parse(call)
+    given = tree.body[0].value.args
+    for place, one in enumerate(given):
+        if isinstance(one, ast.Name):
+            bad = f"(lambda *a: 'no') if callable({one.id}) else 12345.678"
+            given[place] = ast.parse(bad).body[0].value
+    return head + ast.unparse(tree)
 
 
 # Honest work
