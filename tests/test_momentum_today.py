@@ -183,6 +183,10 @@ def test_the_order_depends_on_the_budget():
     assert long["momentum"] < long["Lion"]
     assert short["averaged"] < min(short["Lion"], short["Adam"])
     assert long["averaged"] < min(long["Lion"], 1.05 * long["Adam"])
+    level = [short[name] for name in ("averaged", "Muon", "Lion")]
+    assert max(level) < 1.1 * min(level)
+    assert min(long, key=long.get) == "Muon"
+    assert long["Muon"] < 0.9 * sorted(long.values())[1]
     assert 0.13 <= min(short.values()) < max(short.values()) < 0.195
 
 
