@@ -16,6 +16,13 @@ from course.checks.momentum_scratch import (
     sgd_momentum,
     smaller_momentum,
 )
+from course.checks.momentum_today import (
+    lion,
+    lion_distance,
+    momentum_as_average,
+    newton_schulz_steps,
+    sick_muon,
+)
 from course.checks.momentum_when import best_momentum, condition_number_factors, edge_lr
 from course.checks.momentum_why import complex_rate, end_of_the_cycle, nesterov_matrix
 from course.checks.updates import what_it_computes
