@@ -235,7 +235,7 @@ def lock(session):
         )
 
     pin("requirements.txt", VERSIONS[0])
-    pin("requirements-dev.txt", "3.11", "--group=dev", "--constraint=requirements.txt")
+    pin("requirements-dev.txt", REFERENCE, "--group=dev", "--constraint=requirements.txt")
 
 
 @nox.session(venv_backend="none")

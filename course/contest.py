@@ -1,9 +1,8 @@
 """The contest of optimizers on the digits: momentum-real's data and network, each method tuned.
 
 A method is an `mx.optimizer.Optimizer` and a grid of hyperparameters. `tuned` trains on the first
-four parts with every point of the grid and several seeds, and takes the validation loss;
-benchmarks/contest.py stores what it finds in notebooks/data/contest.json. `judged` trains with the
-best point and other seeds, and looks at the part that no tuning has seen.
+four parts with every point of the grid and several seeds, and takes the validation loss; to judge,
+a chapter trains with the best point and other seeds, and evaluates on the part held out.
 """
 
 import itertools
@@ -21,7 +20,6 @@ from course.data import data_file
 
 BATCH_SIZE = 100
 TUNING_SEEDS = (7, 8, 9, 10, 11)
-STORED = "contest.json"
 
 _loss_of = gluon.loss.SoftmaxCrossEntropyLoss()
 _loss_of.hybridize(static_alloc=True)
@@ -54,8 +52,8 @@ def fit(optimizer, lr, epochs, seed):
 
     Returns
     -------
-    gluon.HybridSequential, list of floats
-        The network, and the mean loss of each epoch's minibatches.
+    gluon.HybridSequential
+        The network.
     """
     X, y = digits()["train"]
     mx.random.seed(seed)
@@ -67,17 +65,13 @@ def fit(optimizer, lr, epochs, seed):
     updates = epochs * -(-len(X) // BATCH_SIZE)
     optimizer.lr_scheduler = mx.lr_scheduler.CosineScheduler(updates, base_lr=lr, final_lr=0)
     trainer = gluon.Trainer(net.collect_params(), optimizer)
-    losses = []
     for _ in range(epochs):
-        total = 0
         for features, truth in utils.data_iter(BATCH_SIZE, len(X), X, y):
             with autograd.record():
                 loss = _loss_of(net(features), truth)
             loss.backward()
             trainer.step(len(truth))
-            total = total + loss.sum()
-        losses.append(total.asscalar() / len(X))
-    return net, losses
+    return net
 
 
 def evaluate(net, part):
@@ -86,39 +80,6 @@ def evaluate(net, part):
     outputs = net(images)
     right = (outputs.argmax(axis=1) == truth).mean()
     return _loss_of(outputs, truth).mean().asscalar(), right.asscalar()
-
-
-# MXNet's AdaGrad and RMSProp keep their sums in float32, whatever the parameters are, and then fail.
-
-
-class AdaGrad(mx.optimizer.AdaGrad):
-    """MXNet's, with its sums in the parameters' own precision."""
-
-    def create_state(self, index, weight):
-        """Give the state of a parameter: the sum of its squared gradients."""
-        return nd.zeros_like(weight)
-
-
-class RMSProp(mx.optimizer.RMSProp):
-    """MXNet's, with its averages in the parameters' own precision."""
-
-    def create_state(self, index, weight):
-        """Give the state of a parameter: the average of its squared gradients."""
-        return (nd.zeros_like(weight),)
-
-
-class AdamW(mx.optimizer.Adam):
-    """MXNet's Adam, and the decay of the parameters outside it: x ← x − ηλx."""
-
-    def __init__(self, decay, **settings):
-        super().__init__(**settings)
-        self.decay = decay
-
-    def update(self, index, weight, grad, state):
-        """Make one update of a parameter, in place."""
-        before = weight.copy()
-        super().update(index, weight, grad, state)  # which counts, and so moves the schedule on
-        weight -= self._get_lr(index) * self.decay * before
 
 
 def powers(first, count, ratio=2):
@@ -139,18 +100,8 @@ class Method:
             yield dict(zip(self.grid, values))
 
 
-METHODS = {
-    "SGD": Method(mx.optimizer.SGD, {"lr": powers(0.05, 8)}),
-    "momentum": Method(lambda: mx.optimizer.SGD(momentum=0.9), {"lr": powers(0.0125, 8)}),
-    "AdaGrad": Method(AdaGrad, {"lr": powers(0.005, 8)}),
-    "RMSProp": Method(RMSProp, {"lr": powers(0.002, 8)}),
-    "Adam": Method(mx.optimizer.Adam, {"lr": powers(0.00125, 8)}),
-    "AdamW": Method(AdamW, {"lr": powers(0.0025, 6), "decay": powers(0.05, 8)}),
-}
-
-
 def trained(method, point, epochs, seed):
-    """Train a `Method` at a point of its grid; give what `fit` gives."""
+    """Train a `Method` at a point of its grid; give the network."""
     rest = {name: value for name, value in point.items() if name != "lr"}
     return fit(method.make(**rest), point["lr"], epochs, seed)
 
@@ -158,14 +109,14 @@ def trained(method, point, epochs, seed):
 def tuned(method, epochs, seeds=TUNING_SEEDS):
     """Give the validation losses of a `Method`: an axis for each hyperparameter, then the seeds."""
     losses = [
-        [evaluate(trained(method, point, epochs, seed)[0], "validation")[0] for seed in seeds]
+        [evaluate(trained(method, point, epochs, seed), "validation")[0] for seed in seeds]
         for point in method.points()
     ]
     return np.reshape(losses, [len(values) for values in method.grid.values()] + [len(seeds)])
 
 
-def stored(name=STORED):
-    """Give what benchmarks/contest.py found: {epochs: {method: {"grid": …, "losses": …}}}."""
+def stored(name):
+    """Give a table of tuning, by its file in notebooks/data: {epochs: {method: {"grid": …, "losses": …}}}."""
     table = json.loads(data_file(name).read_text())
     return {int(epochs): rows for epochs, rows in table.items()}
 

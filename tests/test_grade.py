@@ -127,6 +127,18 @@ def killed(arguments, table, lines):
 
 
 @pytest.mark.deep
+def test_without_walls_the_marks_are_the_same_and_the_instructor_is_told(tmp_path, monkeypatch):
+    """As on a system without namespaces; of the cheats, only what does no harm here."""
+    monkeypatch.setenv("COURSE_GRADE_WALLS", "0")
+    kinds = ["solved", "all_wrong", "untouched", "copied", "redefines_checks", "patches_json"]
+    told = make(tmp_path / "class", kinds, [LIGHT] * len(kinds), random.Random(2))
+    said = grade(tmp_path / "class", tmp_path / "marks.csv")
+    assert said.startswith("Learners' code cannot be walled in on this machine")
+    hold(tmp_path / "marks.csv", told)
+    assert not left_behind()
+
+
+@pytest.mark.deep
 def test_three_hundred(tmp_path):
     """All kinds in all chapters."""
     rng = random.Random(19)

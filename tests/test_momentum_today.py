@@ -210,12 +210,26 @@ def test_the_network_has_9610_parameters():
     assert 64 * 128 + 128 + 128 * 10 + 10 == 9610
 
 
+def test_the_contest_trains_as_momentum_real_does():
+    """Its data, parts, network and training, with that chapter's own cells."""
+    cells = {cell.id: cell.source for cell in read(ROOT / "notebooks/en/momentum-real.ipynb").cells}
+    data = cells["data"].partition("# an empty border")[0]
+    data = "\n".join(line for line in data.splitlines() if not line.startswith(("%", "sys.path")))
+    real = {}
+    exec("\n".join([data, cells["split"], cells["fit"]]), real)
+    train, held_out = np.concatenate(real["folds"][:4]), real["folds"][4]
+    theirs, _ = real["fit"](train, 0.1, 0.9, 1, 5)
+    ours = contest.trained(ROWS["momentum"], {"lr": 0.1}, 1, 5)
+    for part, chosen in (("held out", held_out), ("validation", real["validation"])):
+        assert contest.evaluate(ours, part) == pytest.approx(real["evaluate"](theirs, chosen))
+
+
 @pytest.mark.parametrize("name", ["Lion", "Muon", "averaged", "schedule-free"])
 def test_the_stored_losses_come_out_again(name):
     """One fit of each row; `nox -s deep` repeats the table."""
     row = TABLE[5][name]
     point = contest.best(row)
-    net, _ = contest.trained(ROWS[name], point, 5, contest.TUNING_SEEDS[0])
+    net = contest.trained(ROWS[name], point, 5, contest.TUNING_SEEDS[0])
     stored = row["losses"][row["grid"]["lr"].index(point["lr"])][0]
     assert contest.evaluate(net, "validation")[0] == pytest.approx(stored, rel=1e-2)
 

@@ -414,6 +414,7 @@ def test_what_is_done_stays_over_a_reload_and_in_the_other_language(open_exercis
     done = page.locator(f"[data-exercise='{cell}'] .done")
     assert not done.is_visible()
     answer(page, cell, question, right)
+    done.wait_for()  # before the page goes
     code = page.locator("[data-exercise] textarea").first
     page.locator("details.write > summary").first.click()
     code.fill("def f(x):")

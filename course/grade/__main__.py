@@ -101,7 +101,7 @@ class Worker:
             [sys.executable, "-W", "ignore", "-m", "course.grade.judge"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=None if os.environ.get("COURSE_GRADE_DEBUG") else subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
             cwd=reading.ROOT,
             env=os.environ | {"PYTHONPATH": str(reading.ROOT), "OMP_NUM_THREADS": "1"},
             text=True,

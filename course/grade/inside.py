@@ -9,10 +9,12 @@ import contextlib
 import ctypes
 import fcntl
 import gc
+import json
 import os
 import platform
 import re
 import resource
+import select
 import signal
 import socket
 import struct
@@ -353,16 +355,14 @@ def serve(config, control, runner):
         os.close(told)
         inner = struct.unpack("i", inner)[0] if len(inner) == 4 else outer
         wire.send(control, {"started": inner})
-        _wait(control, outer, inner)
+        _wait(control, outer, inner, config["walls"])
         with contextlib.suppress(OSError):
             wire.send(control, {"ended": inner})
 
 
-def _wait(control, outer, inner):
+def _wait(control, outer, inner, walls):
     """Wait for a child's end; if the judge has died, end it."""
     watch = os.pidfd_open(outer) if hasattr(os, "pidfd_open") else None
-    import select
-
     while True:
         ready = select.select(
             [control, *([] if watch is None else [watch])], [], [], 0.02 if watch is None else None
@@ -373,21 +373,13 @@ def _wait(control, outer, inner):
             for one in (inner, outer):
                 with contextlib.suppress(OSError):
                     os.kill(one, signal.SIGKILL)
-            if not config_walls():
+            if not walls:
                 with contextlib.suppress(OSError):
                     os.killpg(outer, signal.SIGKILL)
         if os.waitpid(outer, os.WNOHANG)[0]:
             break
     if watch is not None:
         os.close(watch)
-
-
-WALLS = [True]
-
-
-def config_walls():
-    """Tell whether there are walls."""
-    return WALLS[0]
 
 
 def main():
@@ -397,10 +389,7 @@ def main():
     sys.path[:] = [one for one in sys.path if Path(one or ".").resolve() != Path(here)]
     sys.path.insert(0, here)
     first = control.recv(4, socket.MSG_WAITALL)
-    import json
-
     config = json.loads(control.recv(struct.unpack(">I", first)[0], socket.MSG_WAITALL))
-    WALLS[0] = config["walls"]
     problem = ""
     if config["walls"]:
         try:
@@ -427,7 +416,7 @@ def main():
         _loopback()
         sys.path.remove(here)
     root = COURSE if config["walls"] else str(Path(config["folder"]) / "course")
-    config["here"] = f"{root}/notebooks/{config['language']}"
+    config["here"] = f"{root}/notebooks/en"
     os.chdir(config["here"])
     sys.path.insert(0, root)
     os.environ |= {"HOME": "/tmp", "MPLCONFIGDIR": "/tmp"}

@@ -76,7 +76,6 @@ class Server:
             "hidden": settings["hidden"],
             "python": settings["python"],
             "user": 60000 + os.getpid() % 1000 if os.geteuid() == 0 else 0,  # nobody's else
-            "language": "en",
             "cells": chapter["cells"],
             "checks": settings["checks"],
             "cell": settings["seconds"],
