@@ -26,7 +26,7 @@ NOX = "nox[uv]==2026.10.20"
 OLDEST, NEWEST = (3, 10), (3, 14)  # that the course runs on
 PYTHONS = ["python3.%d" % minor for minor in (11, 12, 13, 14, 10)]  # in the order of preference
 # What a session's environment takes, and nox's, with a margin; the others have more packages.
-MEGABYTES = {"nox": 150, "lab": 900, "restart": 900, "deep": 0}
+MEGABYTES = {"nox": 150, "lab": 900, "restart": 900, "grade": 900, "deep": 0}
 OTHERS = 1500
 STAMP = "momentum-lab.txt"  # in nox's environment, once it is complete: what it is, and where
 

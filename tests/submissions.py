@@ -503,6 +503,7 @@ for _ in range(30):
     if not os.fork():
         a = bytearray(b"x") * (3 * 10**8)
         time.sleep(1000)
+os.wait()
 """,
 )
 cheat(
