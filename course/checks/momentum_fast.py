@@ -93,11 +93,17 @@ multiplications = question(
 
 
 def _minibatches(rng):
-    """Give arguments of a gradient, for several numbers of examples and of features."""
-    return [
-        (nd, *(nd.array(rng.normal(size=shape)) for shape in ((size, d), (size, 1), (d, 1), (1,))))
-        for size, d in ((6, 3), (9, 2), (1, 2), (4, 1))
-    ]
+    """Give arguments of a gradient, for several numbers of examples and of features.
+
+    No error is near zero, where tanh can hardly be told from the error itself.
+    """
+
+    def minibatch(size, d):
+        features, w, b = (rng.normal(size=shape) for shape in ((size, d), (d, 1), (1,)))
+        errors = rng.choice([-1, 1], (size, 1)) * rng.uniform(0.5, 3, (size, 1))
+        return nd, *map(nd.array, (features, features @ w + b - errors, w, b))
+
+    return [minibatch(*sizes) for sizes in ((6, 3), (9, 2), (1, 2), (4, 1))]
 
 
 def _gradients(value, case):
