@@ -267,7 +267,17 @@ def _all_arrays(old, m, s, setting):
     """
     x, old_m, old_s, g = old
     _, b1, b2, _, _, batch_size, _ = setting
-    known = {"x": x, "g": g, "g²": g**2, "m": m, "s": s, "old m": old_m, "old s": old_s}
+    known = {
+        "x": x,
+        "": 1 + 0 * g,
+        "g": g,
+        "g²": g**2,
+        "m": m,
+        "s": s,
+        "old m": old_m,
+        "old s": old_s,
+    }
+    known |= {"x²": x**2, "sign(x)": np.sign(x)}
     known["m*"] = b1 * old_m + (1 - b1) * g / batch_size
     known["s*"] = b2 * old_s + (1 - b2) * (g / batch_size) ** 2
     return known
@@ -347,21 +357,21 @@ def _written(rule):
     if step is None:
         return [m, s, "x ← ?"]
     old = {"old m": "m_old", "old s": "s_old"}
-    if m == "m ← m":
-        old |= {"m*": "(β₁m + ((1−β₁)/|B|)g)"}
-    if s == "s ← s":
-        old |= {"s*": "(β₂s + ((1−β₂)/|B|²)g²)"}
+    for n, line, b, power in (("m", m, "β₁", ""), ("s", s, "β₂", "²")):
+        was = n if line == f"{n} ← {n}" else f"{n}_old"
+        old[f"{n}*"] = f"({b}{was} + ((1−{b})/|B|{power})g{power})"
     over = _sum(step.over, old)
     inner = _sum({step.of: step.b}, old)
     e = _sum({"": step.e})
     bare = step.kind == "root" and inner.isalnum()
     if step.kind == "root":
         under = f"√{inner}" if bare else f"√({inner})"
-        under += "" if e == "0" else f" + {e}"
+        under += "" if e == "0" else f" − {e[1:]}" if e[0] == "−" else f" + {e}"
     elif step.kind == "none":
         under = ""
     else:
-        under = KINDS[step.kind][1].format(s=inner, e=e).replace(" + 0", "")
+        under = KINDS[step.kind][1].format(s=inner, e=e).removesuffix(" + 0")
+        under = under.replace(" + 0)", ")").replace("+ −", "− ")
     if len([t for c in step.over.values() for t in (c or (0,))]) > 1:
         over = f"({over})" if under else over
     minus = over.startswith("−") and not over.startswith("(")
@@ -370,13 +380,15 @@ def _written(rule):
         f" {'+' if minus else '−'} {over}" + (f"/({under})" if under else "") if step.over else ""
     )
     kept = dict(step.beside)
-    one = kept.get("x") == (ONE,)
-    x = "" if one else "x"
-    for symbol, coefficient in ({} if one else kept).items():
+    x = "" if kept.get("x") == (ONE,) else "x"
+    for symbol, coefficient in kept.items():
         for term in coefficient if coefficient is not None else (None,):
             part = f"c·{symbol}" if term is None else updates._written(term, symbol, FACTORS)
-            x += f" {'+' if term and term.number < 0 else '−'} {part}"
-    return [m, s, f"x ← {(x + move).strip() or '0'}"]
+            x += "" if not x else f" {'+' if term and term.number < 0 else '−'} {part}"
+    move = x + move
+    if not x:  # no sign stands before what is first
+        move = "−" * move.startswith(" −") + move[3:]
+    return [m, s, f"x ← {move or '0'}"]
 
 
 # What there is to say.
@@ -399,6 +411,37 @@ ROWS = {
         "这是 MXNet 放 ε 的位置：偏差修正乘在整个步子上，ε 没有跟着变；论文里 ε 加在修正过的 √ŝ 上。",
         "this is MXNet's place of ε: it corrects the bias in the step as a whole, and leaves ε as "
         "it is. In the paper ε is added to the root of the corrected s.",
+    ),
+    "a 1−β₂ᵗ 1, b 1−β₂ᵗ 1": (
+        "s 的偏差修正提到了步子前面，却没有开方，ε 也没有跟着变。",
+        "the bias correction of s is taken out of the root and put before the step, but not as a root, "
+        "and ε is left as it is.",
+    ),
+    "a 1−β₁ᵗ 1, a 1−β₂ᵗ -1": (
+        "m 的偏差修正用的是 β₂。",
+        "the bias correction of m is made with β₂.",
+    ),
+    "b 1−β₂ᵗ 1, b 1−β₁ᵗ -1": (
+        "s 的偏差修正用的是 β₁。",
+        "the bias correction of s is made with β₁.",
+    ),
+    "gm |B| 0.5, gs |B| 1": (
+        "梯度除以的是批量大小的平方根，应当除以批量大小本身。",
+        "the gradient is divided by the square root of the batch size, not by the batch size.",
+    ),
+    "km sign -1": ("旧的 m 带了负号。", "the old m is subtracted; it is to be added."),
+    "ks sign -1": ("旧的 s 带了负号。", "the old s is subtracted; it is to be added."),
+    "gm sign -1": (
+        "m 里的梯度带了负号。",
+        "the gradient enters m with a minus sign; m averages the gradient as it is.",
+    ),
+    "gs sign -1": (
+        "s 里的平方带了负号，于是根号里可能是负数。",
+        "the square enters s with a minus sign, so that the root may be of something negative.",
+    ),
+    "e sign -1": (
+        "ε 是减去的；应当加上。",
+        "ε is subtracted in the denominator; it is to be added.",
     ),
     "b 1−β₂ᵗ -1": (
         "s 的偏差修正放到了根号外面：应当先修正 s，再开方。",
@@ -606,6 +649,57 @@ NAMES = {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "s 里平方的是 m，不是梯度。",
         "it is m, or its difference from the gradient, that is squared in s, not the gradient.",
     ),
+    "m decayed": (
+        "m 乘了 β₁，梯度却没有进去。如果写了 m = m + …，那只是让局部变量 m 指向另一个数组，要用 m += …。",
+        "m is multiplied, but the gradient does not get into it. If you wrote `m = m + …`, that only "
+        "makes the local name m mean a new array; write `m += …`.",
+    ),
+    "s decayed": (
+        "s 乘了 β₂，梯度的平方却没有进去。如果写了 s = s + …，那只是让局部变量 s 指向另一个数组，"
+        "要用 s += …。",
+        "s is multiplied, but the square does not get into it. If you wrote `s = s + …`, that only "
+        "makes the local name s mean a new array; write `s += …`.",
+    ),
+    "m of sign": ("m 里只用了梯度的正负号。", "only the gradient's sign enters m."),
+    "x for g": updates.NAMES["x itself"],
+    "s rooted": (
+        "开方之后存回了 s：s 里要留着没有开方的平均，开方只用在步子里。",
+        "the root is stored in s itself, and the next average builds on it; take it in the step only.",
+    ),
+    "eps outside": (
+        "ε 加到了整个步子上，没有进分母：是不是少了一对括号？",
+        "ε is added to the step instead of the denominator. Is there a pair of parentheses missing?",
+    ),
+    "beside": (
+        "步子旁边还加了一项，要求的公式里没有它。",
+        "something is added beside the step that does not belong there.",
+    ),
+    "number beside": (
+        "步子旁边加了一个光秃秃的数，没有乘 x。",
+        "a bare number is added beside the step. Has it to be multiplied by x?",
+    ),
+    "step shrunk": (
+        "1−ηλ 乘的是步子，不是 x。",
+        "1−ηλ multiplies the step; it is x that is to decay.",
+    ),
+    "eps twice": (
+        "ε 加了两次，根号里外各一次：只该在根号外面。",
+        "ε is added twice, inside and outside the root; it belongs outside only.",
+    ),
+    "times": (
+        "步子乘了 √s；应当除以它。",
+        "the step is multiplied by the root of s; it is to be divided by it.",
+    ),
+    "power": (
+        "分母里 s 的幂不对：应当是平方根。",
+        "the power of s in the denominator is wrong: it is to be the square root.",
+    ),
+    "larger": (
+        "分母取的是 √s 和 ε 中较大的；应当相加。",
+        "the denominator is the larger of the root of s and ε; they are to be added.",
+    ),
+    "sign of m": ("步子只用了 m 的正负号。", "the step uses only the sign of m."),
+    "last steps": updates.NAMES["last steps"],
     "m squared": (
         "m 里的梯度平方了。",
         "the gradient in m is squared; m averages the gradient itself.",
@@ -795,25 +889,28 @@ def _line(line, before, after, decay):
     return None
 
 
-def _quotient(over, kind, of, before, after, news, decay):
-    """Try a form of the step, from calls with x = 0, and give it if it fits."""
-    first, *rest = over
-    values, noise, signs = [], [], []
+def _quotient(form, before, after, news, decay):
+    """Try a form of the step, from calls with x = 0, and give the step if it fits.
+
+    With the step D = a·n/(√(b·s) + e), n is linear in D·√s and D; so is the square of n/D in s
+    where ε is inside the root. What stands beside, κ·y, adds y·√s and y.
+    """
+    (first, *rest), kind, of, extra = form
+    values, noise, uphill = [], [], []
     for old, new, (m, s), setting in zip(before, after, news, SETTINGS):
         arrays = _all_arrays(old, m, s, setting)
-        step = -new
-        n = arrays[first]
-        signs.append(np.sign(new * n))
-        if (kind == "inside" and rest) or (arrays[of] < 0).any() or not step.all():
+        n, step = arrays[first], -new
+        if (arrays[of] < 0).any() or not step.all() or not n.any():
             return None
-        with np.errstate(all="ignore"):
-            f = KINDS[kind][0](arrays[of])
-            if kind == "inside":
-                design, target = np.column_stack([f, 1 + 0 * f]), (n / step) ** 2
-            else:
-                columns = [step * f, step, *(arrays[k] for k in rest)]
-                scale = abs(step) if not rest else 1
-                design, target = np.column_stack(columns) / np.reshape(scale, (-1, 1)), n / scale
+        uphill.append(np.sign(new * n))
+        f = KINDS[kind][0](arrays[of])
+        if kind == "inside":
+            design, target = np.column_stack([f, 1 + 0 * f]), (n / step) ** 2
+        else:
+            columns = [step * f, step, *(arrays[k] for k in rest)]
+            columns += [] if extra is None else [SYMBOLS[extra](arrays) * y for y in (f, 1)]
+            scale = 1 if rest or extra is not None else abs(step)
+            design, target = np.column_stack(columns) / np.reshape(scale, (-1, 1)), n / scale
         if kind == "none":
             design = design[:, 1:]
         if not np.isfinite(design).all() or not np.isfinite(target).all():
@@ -825,67 +922,127 @@ def _quotient(over, kind, of, before, after, news, decay):
         values.append([*zero, *found])
         noise.append([*zero, *error])
     values, noise = np.array(values), np.array(noise)
-    q1, q0 = values[:, 0], values[:, 1]
-    sign = -1 if kind != "inside" and np.median(np.where(abs(q1) > abs(q0), q1, q0)) < 0 else 1
-    if kind == "inside":
-        sign = -1 if np.mean(signs) > 0 else 1
-    q1, q0 = sign * q1, sign * q0
-    none = _recognize(q0, noise[:, 1], decay)
-    one = _recognize(q1, noise[:, 0], decay)
-    if one == () and kind != "none":
-        return None  # it is not used
-    power = 2 if kind == "inside" else 1
-    root = 2 if kind == "root" else 1
-    if none == ():
-        e = ()
-        if kind == "none":
+    main = np.where(abs(values[:, 0]) > abs(values[:, 1]), values[:, 0], values[:, 1])
+    sign = -1 if (np.mean(uphill) > 0 if kind == "inside" else np.median(main) < 0) else 1
+    q1, q0 = sign * values[:, 0], sign * values[:, 1]
+    one, none = (_recognize(q, noise[:, k], decay) for k, q in enumerate((q1, q0)))
+    if kind == "none":
+        if none == ():
             return None
-        if one is None or len(one) != 1:
-            b, scale = (ONE,), 1 / q1
-        else:
-            share = [one[0].powers[6] if k == 6 else 0 for k in range(len(FACTORS))]
-            b = (Term(1.0, tuple(p * root for p in share)),)
-            scale = np.sqrt(_value(b, SETTINGS)) if kind == "root" else _value(b, SETTINGS)
-            scale = scale / q1
-        error = noise[:, 0] / abs(q1)
+        b, e, a, error = (), (ONE,), 1 / q0, noise[:, 1] / abs(q0)
+    elif one == ():
+        return None  # s is not used
     else:
-        if none is not None and len(none) == 1 and kind != "none":
-            powers = [p if k == 7 else 0 for k, p in enumerate(none[0].powers)]
-            number = abs(none[0].number)
-            if one and len(one) == 1:  # what both carry is the step's
-                number = float(f"{number / abs(one[0].number):.5g}")
-            e = (Term(number, tuple(powers)),)
-        else:
-            e = (_term(eps=power if none is None else 1),) if kind != "none" else (ONE,)
-        scale = _value(e, SETTINGS) / q0
-        error = noise[:, 1] / abs(q0)
-        value = q1 * scale
-        spread = noise[:, 0] * abs(scale) + abs(value) * error
-        if kind == "root":
-            value, spread = value**2, 2 * abs(value) * spread
-        b = _recognize(value, spread, decay) if kind != "none" else ()
-    if kind == "inside":
-        a = np.sqrt(abs(scale))
-        error = error / 2
-    else:
-        a = scale
+        a, b, e, error = _shared_out(kind, (q1, noise[:, 0], one), (q0, noise[:, 1], none), decay)
     a = sign * a
     coefficients = {first: _recognize(a, abs(a) * error, decay)}
     for k, name in enumerate(rest, 2):
         value = -a * values[:, k]
         coefficients[name] = _recognize(value, abs(value) * error + abs(a) * noise[:, k], decay)
     coefficients = {n: c for n, c in coefficients.items() if c != ()}
-    return Step(coefficients, kind, of, b, e)
+    beside = {}
+    if extra is not None:
+        kappa = -values[:, 2] / values[:, 0]
+        spread = noise[:, 2] / abs(values[:, 0]) + 1e-5 * abs(kappa)
+        beside = {extra: _recognize(kappa, spread, decay)}
+    return Step(coefficients, kind, of, b, e, beside)
+
+
+def _shared_out(kind, by_s, alone, decay):
+    """Give a, b and e of D = a·n/(√(b·s) + e), of which the fit tells only the ratios.
+
+    So ε is given the factors of ε, and the step what is left; unless b and a come out as asked
+    when ε takes all that differs.
+    """
+    (q1, noise1, one), (q0, noise0, none) = by_s, alone
+    power = 2 if kind == "root" else 1  # of what b carries, by what q1 does
+    if none == ():
+        share = [0] * len(FACTORS)
+        if one and len(one) == 1:
+            share[6] = one[0].powers[6]  # 1−β₂ᵗ goes with s
+        b = (Term(1.0, tuple(p * power for p in share)),)
+        scale = _value((Term(1.0, tuple(share)),), SETTINGS) / q1
+        error = noise1 / abs(q1)
+        e = ()
+    else:
+        single = [c[0] if c and len(c) == 1 else None for c in (one, none)]
+        if all(single) and kind == "root":
+            asked_b = _term(c2=-0.5)
+            a = asked_b.times(single[0], -1)
+            e = single[1].times(a)
+            rest = e.times(_term(eps=1), -1)
+            unusual = abs(e.number) != 1 or any(rest.powers)
+            if a == _term(lr=1, c1=-1) and unusual and not rest.powers[6]:
+                return _value((a,), SETTINGS), (_term(c2=-1),), (e,), noise1 / abs(q1)
+        if single[1]:
+            powers = [p if k == 7 else 0 for k, p in enumerate(none[0].powers)]
+            number = none[0].number
+            if single[0]:  # what both carry is the step's
+                number = float(f"{number / abs(one[0].number):.5g}")
+            e = (Term(number, tuple(powers)),)
+        else:
+            e = (_term(eps=2 if kind == "inside" else 1),)
+        scale = _value(e, SETTINGS) / q0
+        error = noise0 / abs(q0)
+        value = q1 * scale
+        spread = noise1 * abs(scale) + abs(value) * error
+        if kind == "root":
+            value, spread = value**2, 2 * abs(value) * spread
+        b = _recognize(value, spread, decay)
+    if kind == "inside":
+        return np.sqrt(abs(scale)), b, e, error / 2
+    return scale, b, e, error
 
 
 FORMS = [
-    *product([("m",)], ("root", "inside", "plain"), ("s", "old s", "g²")),
-    *product([("old m",), ("g",)], ("root", "inside", "plain"), ("s", "old s")),
-    *product([("m",), ("g",), ("old m",)], ("none",), ("s",)),
-    *product([("m", "g"), ("m", "old m"), ("old m", "g")], ("root", "plain"), ("s", "old s")),
-    (("g",), "root", "g²"),
-    (("m", "g"), "none", "s"),
+    *product([("m",)], ("root", "inside", "plain"), ("s", "old s", "g²"), [None]),
+    *product([("old m",), ("g",)], ("root", "inside", "plain"), ("s", "old s"), [None]),
+    *product([("m",), ("g",), ("old m",)], ("none",), ("s",), [None]),
+    *product(
+        [("m", "g"), ("m", "old m"), ("old m", "g")], ("root", "plain"), ("s", "old s"), [None]
+    ),
+    (("g",), "root", "g²", None),
+    (("m", "g"), "none", "s", None),
+    *product([("m",)], ("root", "plain"), ("s",), ["", "g"]),
 ]
+
+
+def _forms(wrong):
+    """Give FORMS, with what m and s should become in place of the lines that are wrong."""
+    swapped = [
+        (tuple("m*" if n == "m" and "m" in lost else n for n in over), kind, of, extra)
+        for lost in ({"m"}, {"s"}, {"m", "s"})
+        if lost <= wrong
+        for over, kind, of, extra in FORMS[:3]
+        for of in ("s*" if "s" in lost else of,)
+    ]
+    return [*FORMS[:3], *swapped, *FORMS[3:]]
+
+
+# Steps of no form, by what is to be said of them.
+IMITATED = {
+    "eps twice": lambda m, s, e: [m / (np.sqrt(s + k) + e) for k in (e, e**2)],
+    "times": lambda m, s, e: [m * (np.sqrt(s) + e), m * np.sqrt(s + e), m * np.sqrt(s)],
+    "power": lambda m, s, e: [m / (s**k + e) for k in (0.25, 1 / 3, 2, 3)],
+    "larger": lambda m, s, e: [m / np.maximum(np.sqrt(s), e)],
+    "sign of m": lambda m, s, e: [np.sign(m), np.sign(m) / (np.sqrt(s) + e)],
+}
+
+
+def _imitated(before, after, news):
+    """Give the name of a step in IMITATED that goes as this one does, or None."""
+    left = set()
+    for k, (new, (m, s), setting) in enumerate(zip(after, news, SETTINGS)):
+        _, b1, b2, eps, t, *_ = setting
+        now = set()
+        for (name, of), first, second in product(IMITATED.items(), (1, 0), (1, 0)):
+            over = m / (1 - b1**t) ** first
+            for i, step in enumerate(of(over, s / (1 - b2**t) ** second, eps)):
+                ratio = new / step
+                if np.isfinite(ratio).all() and np.ptp(ratio) <= FLOAT * abs(ratio).max():
+                    now.add((name, first, second, i))
+        left = now if k == 0 else left & now
+    return min(left)[0] if left else None
 
 
 def _step(look, zero, news, zero_news, lost, decay):
@@ -894,39 +1051,43 @@ def _step(look, zero, news, zero_news, lost, decay):
     if (after == before[:, 0]).all() and (look[1] == look[0][:, 0]).all():
         return Step({})
     step = None
-    for over, kind, of in FORMS:
-        over = tuple("m*" if n == "m" and "m" in lost else n for n in over)
-        of = "s*" if of == "s" and "s" in lost else of
-        step = _quotient(over, kind, of, before, after, zero_news, decay)
+    for form in _forms(lost):
+        step = _quotient(form, before, after, zero_news, decay)
         if step:
             break
     else:
         return None
-    if not (all(c is not None for c in step.over.values()) and None not in (step.b, step.e)):
+    if None in (*step.over.values(), *step.beside.values(), step.b, step.e):
         return step
-    rest, by_root = [], []
+    rest = []
     for old, new, (m, s), setting in zip(*look, news, SETTINGS):
         arrays = _all_arrays(old, m, s, setting)
         moved, size = step.apply(arrays, setting)
-        rest.append((old[0], old[0] - new - moved, size))
-        by_root.append(old[0] / step.denominator(arrays, setting))
-    for scaled in (False, True):
-        values, noise, fits = [], [], True
-        for (x, left, size), under in zip(rest, by_root):
-            design = (under if scaled else x)[:, None]
-            target = left / (abs(x) + size)
-            found, error, _ = updates._solve(design / (abs(x) + size)[:, None], target, 1.0)
-            off = abs(left - design @ found) / (abs(x) + size + abs(design @ found))
-            fits &= (off <= FLOAT).all()
-            values.append(found[0])
-            noise.append(max(error[0], 1e-6))
-        if fits:
-            found = _recognize(np.array(values), np.array(noise), decay)
-            if found == ():
-                return step
-            if scaled:
-                return step._replace(over=step.over | {"x": found})
-            return step._replace(beside={"x": found})
+        under = step.denominator(arrays, setting)
+        design = np.column_stack([old[0], old[0] / under, old[0] ** 2, np.sign(old[0])])
+        rest.append((design, old[0] - new - moved, abs(old[0]) + size))
+    for entering in ([0], [1], [0, 1], [2], [3]):
+        values, noise = [], []
+        for design, left, size in rest:
+            columns = design[:, entering]
+            found, error, _ = updates._solve(columns / size[:, None], left / size, 1.0)
+            off = abs(left - columns @ found) / (size + abs(columns) @ abs(found))
+            if not (off <= FLOAT).all():
+                break
+            values.append(found)
+            noise.append(np.maximum(error, 1e-6))
+        else:
+            values, noise = np.array(values), np.array(noise)
+            for k, n in enumerate(entering):
+                found = _recognize(values[:, k], noise[:, k], decay)
+                if found == ():
+                    continue
+                if n == 1:
+                    step = step._replace(over=step.over | {"x": found})
+                else:
+                    name = {0: "x", 2: "x²", 3: "sign(x)"}[n]
+                    step = step._replace(beside=step.beside | {name: found})
+            return step
     return None
 
 
@@ -936,6 +1097,8 @@ def _differ(parts, asked):
     for part, term in parts.items():
         if term:
             differences |= updates._differences(part, term, asked[part], FACTORS)
+            if term.number < 0 and part not in ("a", "decay"):
+                differences[part, "sign"] = -1
     return updates._of_powers(differences, parts, asked, TABLE)
 
 
@@ -957,6 +1120,10 @@ def _mistakes(rule, method):
         names.append("m lost" if "m" in still else "s lost")
     parts = dict.fromkeys(("km", "gm", "ks", "gs", "a", "b", "e", "decay"))
     in_m, in_s = m is not None and "x" in m, s is not None and bool({"x", "x²", "gx"} & set(s))
+    for line in (m, s):
+        if line and {"x", "x²"} & set(line) and not {"g", "g²"} & set(line):
+            names += [] if "x for g" in names else ["x for g"]
+            in_m, in_s = in_m and line is not m, in_s and line is not s
     if in_m and in_s:
         names.append("x in m and s")
     elif in_m or in_s:
@@ -966,7 +1133,10 @@ def _mistakes(rule, method):
     elif "m" not in still:
         names += ["m overwritten"] if "m" not in m else []
         names += ["m squared"] if "g²" in m else []
-        names += ["m without g"] if not {"g", "g²", "x"} & set(m) else []
+        names += ["m of sign"] if "sign(g)" in m else []
+        if not {"g", "g²", "x", "sign(g)", "|g|"} & set(m):
+            by_hidden = step is not None and "m*" in step.over and "m" in m
+            names.append("m decayed" if by_hidden else "m without g")
         names += ["number"] if "" in m else []
         parts |= {"km": _one(m.get("m")), "gm": _one(m.get("g"))}
     if s is None:
@@ -976,7 +1146,9 @@ def _mistakes(rule, method):
         names += ["not squared"] if "g" in s else []
         names += ["absolute"] if "|g|" in s else []
         names += ["of m"] if {"m", "m²"} & set(s) else []
-        names += ["s without g"] if set(s) == {"s"} else []
+        if set(s) == {"s"}:
+            by_hidden = step is not None and step.of == "s*"
+            names.append("s decayed" if by_hidden else "s without g")
         names += ["number"] if "" in s and "number" not in names else []
         plain = not {"gx", "x²", "m²", "mg"} & set(s)
         parts |= {"ks": _one(s.get("s")), "gs": _one(s.get("g²")) if plain else None}
@@ -1004,29 +1176,40 @@ def _mistakes(rule, method):
         first = _one(next(iter(step.over.values()), None))
         if len(over) == 1:
             parts["a"] = first
-        if first and first.number < 0:
-            names.append("uphill")
+        if first and first.number < 0 and step.beside.get("x") != (ONE,):
+            if parts["gm"] and parts["gm"].number < 0:
+                pass  # a negated m, added: the path is the one asked for, the formula is not
+            else:
+                names.append("uphill")
         kept = step.beside.get("x", ())
+        others = set(step.beside) - {"x"}
+        if others:
+            eps = step.e == () and "" in others
+            names.append("eps outside" if eps else "number beside" if "" in others else "beside")
+            names = [n for n in names if n != "no eps" or not eps]
         if "x" in step.over:
             names.append("decay scaled" if method.decay else "x shrinks")
         elif kept == (ONE,):
             names.append("x replaced")
-        elif kept and not method.decay:
+        elif (kept or kept is None) and not method.decay:
             names.append("x shrinks")
-        elif kept:
+        elif kept or kept is None:
             decay = _one(kept)
             names += [] if decay else ["decay other"]
             names += ["decay up"] if decay and decay.number < 0 else []
             parts["decay"] = decay
-        elif method.decay and not (in_m or in_s):
+        elif method.decay and not (in_m or in_s or others):
             names.append("no decay")
+        if parts["a"] and parts["a"].powers[11] and not kept and "x" not in step.over:
+            names.append("step shrunk")
+            powers = [0 if k == 11 else p for k, p in enumerate(parts["a"].powers)]
+            parts["a"] = Term(parts["a"].number, tuple(powers))
     asked = {"km": _term(b1=1), "gm": _term(r1=1, B=-1), "ks": _term(b2=1)}
     asked |= {"gs": _term(r2=1, B=-2), "a": _term(lr=1, c1=-1), "b": _term(c2=-1)}
     asked |= {"e": _term(eps=1), "decay": _term(lr=1, wd=1)}
     if "m unused" in names:
         asked["a"] = _term(lr=1, B=-1)
-    names += _differ(parts, asked)
-    return names
+    return [*names, *dict.fromkeys(_differ(parts, asked))]
 
 
 def identify(subject):
@@ -1051,6 +1234,8 @@ def identify(subject):
         names.append(
             {(0,): "first only", (PARAMS - 1,): "last only"}.get(tuple(moved), "some only")
         )
+    elif moved and still[2, :-1].all() and not still[2, -1]:
+        names, moved = ["last steps"], moved[-1:]
     rules = []
     for i in moved or [0]:
         before, after = look[0][:, :, i], look[1][:, :, i]
@@ -1063,7 +1248,7 @@ def identify(subject):
                 raise updates._FoundError(_say("nan"))
         if lines["m"] and lines["s"] and "g²" in lines["m"] and "g" in lines["s"]:
             raise updates._FoundError(_say("pair"))
-        lost = {line for k, line in enumerate("ms") if still[k, i]}
+        lost = {n for n in "ms" if lines[n] != getattr(method.rule, n)}
         step = None
         finite = np.isfinite(after).all() and np.isfinite(end).all()
         if finite:
@@ -1073,6 +1258,11 @@ def identify(subject):
         larger = lines["s"] is None and (after[:, 1] >= (1 - 1e-6) * before[:, 2]).all()
         if larger and (after[:, 1] == before[:, 2]).any():
             raise updates._FoundError(_say("amsgrad"))
+        if lines["s"] is None and _line("s", before, after[:, 1] ** 2, method.decay):
+            names.append("s rooted")
+        if finite and step is None and None not in lines.values():
+            imitated = _imitated(start, end[:, 2], end[:, :2])
+            names += [imitated] if imitated else []
         rule = Rule(lines["m"], lines["s"], step)
         if rule.known and not _follows(rule, before, after, SETTINGS):
             rule = rule._replace(x=None)
@@ -1178,6 +1368,10 @@ def _verdict(subject):
             "m, s and the parameters follow the formula at every step, with ε in its place.",
         )
     mistakes = _mistakes(rule, method)
+    if "s rooted" in names:
+        mistakes = [n for n in mistakes if n != "s unknown"]
+    if set(names) & {*IMITATED, "nan"}:
+        mistakes = [n for n in mistakes if n != "x unknown"]
     if subject.returned and mistakes and mistakes[0] in ("nothing", "x lost"):
         return _say("returned", *names)
     if mistakes == ["nothing"]:
@@ -1191,8 +1385,6 @@ def _verdict(subject):
     pairs = [
         p for p in zip(_written(rule), _written(method.rule)) if p[0] != p[1] and "?" not in p[0]
     ]
-    if "nan" in names and "x unknown" in names:
-        names.remove("x unknown")
     mine, asked = (", ".join(side) for side in zip(*pairs)) if pairs else ("", "")
     if not mine:
         return _say(*names or ["x unknown"])

@@ -854,6 +854,8 @@ def _of_powers(left, has, asked, table):
         argument = " / ".join(table.arguments[factor] for factor in keys)
         if argument:
             number = 1 / size if all(missing[key] < 0 for key in keys) else size
+            if len(keys) == 1:  # |B|², too, stands for |B|
+                number **= 1 / abs(missing[keys[0]])
             kept = keys == ["η"] and abs(size / SETTINGS[0, 0] - 1) < 1e-3
             for text in [table.rows["first" if kept else "fixed"]]:
                 yield tuple(t.format(argument=argument, number=f"{number:.3g}") for t in text)
