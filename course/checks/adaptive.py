@@ -5,7 +5,7 @@ the numerator by the step is linear in √s, and tells what stands where. Each i
 squares from random arrays, its coefficients recognized as products of factors.
 """
 
-from functools import cache
+from functools import cache, lru_cache
 from itertools import product
 from typing import NamedTuple
 
@@ -144,13 +144,15 @@ def _recognize(values, noise, decay):
     return tuple(terms)
 
 
+@lru_cache(maxsize=4096)
+def _at(coefficient, setting):
+    """Compute a coefficient at one setting."""
+    return updates._value(coefficient, [setting], _columns)[0]
+
+
 def _value(coefficient, settings):
+    """Compute a coefficient at each setting."""
     return updates._value(coefficient, settings, _columns)
-
-
-def _times(coefficient, factor, power=1):
-    """Multiply a coefficient by a term."""
-    return None if coefficient is None else tuple(t.times(factor, power) for t in coefficient)
 
 
 # What may enter, by the symbol with which it is written; `o` holds x, m, s, g and the new m and s.
@@ -206,8 +208,8 @@ class Step(NamedTuple):
 
     def denominator(self, arrays, setting):
         """Compute the denominator."""
-        s = _value(self.b, [setting])[0] * arrays[self.of]
-        e = _value(self.e, [setting])[0]
+        s = _at(self.b, tuple(setting)) * arrays[self.of]
+        e = _at(self.e, tuple(setting))
         with np.errstate(all="ignore"):
             if self.kind == "inside":
                 return np.sqrt(s + e)
@@ -217,8 +219,8 @@ class Step(NamedTuple):
         """Give the step, and the sum of the sizes of what is added up to it."""
         under = self.denominator(arrays, setting)
         with np.errstate(all="ignore"):
-            parts = [_value(c, [setting])[0] * arrays[n] / under for n, c in self.over.items()]
-        parts += [_value(c, [setting])[0] * arrays[n] for n, c in self.beside.items()]
+            parts = [_at(c, tuple(setting)) * arrays[n] / under for n, c in self.over.items()]
+        parts += [_at(c, tuple(setting)) * arrays[n] for n, c in self.beside.items()]
         return sum(parts, 0 * arrays["x"]), sum(map(abs, parts), 0 * arrays["x"])
 
 
@@ -236,7 +238,7 @@ class Rule(NamedTuple):
         new = {}
         for line in "ms":
             coefficients = getattr(self, line)
-            parts = [_value(c, [setting])[0] * SYMBOLS[n](o) for n, c in coefficients.items()]
+            parts = [_at(c, tuple(setting)) * SYMBOLS[n](o) for n, c in coefficients.items()]
             new[line] = sum(parts, 0 * o["g"])
             sizes.append(sum(map(abs, parts), 0 * o["g"]))
         return _all_arrays(old, new["m"], new["s"], setting), sizes
@@ -1039,7 +1041,11 @@ def _imitated(before, after, news):
             over = m / (1 - b1**t) ** first
             for i, step in enumerate(of(over, s / (1 - b2**t) ** second, eps)):
                 ratio = new / step
-                if np.isfinite(ratio).all() and np.ptp(ratio) <= FLOAT * abs(ratio).max():
+                if (
+                    np.isfinite(ratio).all()
+                    and ratio.all()
+                    and np.ptp(ratio) <= FLOAT * abs(ratio).max()
+                ):
                     now.add((name, first, second, i))
         left = now if k == 0 else left & now
     return min(left)[0] if left else None
@@ -1376,6 +1382,9 @@ def _verdict(subject):
         return _say("returned", *names)
     if mistakes == ["nothing"]:
         return _say(*names, "nothing")
+    if "nan" in names and mistakes:  # which are the cause
+        names.remove("nan")
+        mistakes.append("nan")
     names = names + mistakes
     coefficients = [*(rule.m or {}).values(), *(rule.s or {}).values()]
     if rule.x is not None:
