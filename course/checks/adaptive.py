@@ -362,7 +362,7 @@ def _written(rule):
     for n, line, b, power in (("m", m, "β₁", ""), ("s", s, "β₂", "²")):
         was = n if line == f"{n} ← {n}" else f"{n}_old"
         old[f"{n}*"] = f"({b}{was} + ((1−{b})/|B|{power})g{power})"
-    over = _sum(step.over, old)
+    over = _sum(step.over, old) if step.over else ""
     inner = _sum({step.of: step.b}, old)
     e = _sum({"": step.e})
     bare = step.kind == "root" and inner.isalnum()
@@ -426,6 +426,24 @@ ROWS = {
     "b 1−β₂ᵗ 1, b 1−β₁ᵗ -1": (
         "s 的偏差修正用的是 β₁。",
         "the bias correction of s is made with β₁.",
+    ),
+    "km β₁ -1, km β₂ 1": ("旧的 m 乘的是 β₂；该乘 β₁。", "the old m carries β₂ instead of β₁."),
+    "ks β₂ -1, ks β₁ 1": ("旧的 s 乘的是 β₁；该乘 β₂。", "the old s carries β₁ instead of β₂."),
+    "gm 1−β₁ -1, gm 1−β₂ 1": (
+        "m 里的梯度乘的是 1−β₂；该乘 1−β₁。",
+        "the gradient in m carries 1−β₂ instead of 1−β₁.",
+    ),
+    "gs 1−β₂ -1, gs 1−β₁ 1": (
+        "s 里的平方乘的是 1−β₁；该乘 1−β₂。",
+        "the square in s carries 1−β₁ instead of 1−β₂.",
+    ),
+    "a η -1, a ε 1, e ε -1, e η 1": (
+        "η 和 ε 互换了：η 乘步子，ε 加在分母里。",
+        "η and ε are swapped: η multiplies the step, ε is added in the denominator.",
+    ),
+    "a ε -1": (
+        "步子除以了 ε；ε 该加到 √s 上，不是乘。",
+        "the step is divided by ε; ε is to be added to the root of s, not multiplied by it.",
     ),
     "gm |B| 0.5, gs |B| 1": (
         "梯度除以的是批量大小的平方根，应当除以批量大小本身。",
@@ -601,7 +619,19 @@ _KEPT = (
     "If you wrote `{n} = …`, that only makes the local name {n} mean a new array; change the array "
     "itself, with `{n}[:] = …` or `{n} *= …`.",
 )
-NAMES = {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
+NAMES = {
+    "part only": (
+        "数组只改了一部分，有的元素原封不动：m[0] 只是第一行，m[:] 才是整个数组。",
+        "an array is changed in part only, and some of its elements stay as they were. `m[0]` is only "
+        "the first row; `m[:]` is the whole array.",
+    ),
+    "last steps": (
+        "每个 m 和 s 都更新了，动的却只有最后一个参数：更新 x 的那一行是不是没有缩进到循环里？",
+        "every m and s is renewed, but only the last parameter moves. Is the line that updates x "
+        "indented into the loop?",
+    ),
+}
+NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     "nan": (
         "有的数变成了 nan 或无穷大：是不是开方的数是负的，或者除以了零？",
         "some numbers become nan or infinite. Is the root taken of something negative, or is there a "
@@ -630,8 +660,9 @@ NAMES = {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         f"neither m nor s changes. {_KEPT[1]}".format(n="m"),
     ),
     "list": (
-        "新的数组放进了列表 states，原来的数组没有变；调用者留着的是数组。要修改数组本身，例如 m[:] = …。",
-        "new arrays are put into the list states, and the old ones stay as they were. The caller "
+        "新的数组放进了列表 states 或 params，原来的数组没有变；调用者留着的是数组。要修改数组本身，"
+        "例如 m[:] = …。",
+        "new arrays are put into a list, states or params, and the old ones stay as they were. The caller "
         "keeps the arrays: change them, as `m[:] = …` does.",
     ),
     "uphill": updates.NAMES["uphill"],
@@ -680,6 +711,23 @@ NAMES = {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "步子旁边加了一个光秃秃的数，没有乘 x。",
         "a bare number is added beside the step. Has it to be multiplied by x?",
     ),
+    "parentheses": (
+        "偏差修正少了括号：m/1 − βᵗ 是先除以 1、再减。",
+        "a pair of parentheses is missing in a bias correction: m/1 − βᵗ divides by 1, then subtracts.",
+    ),
+    "positive": (
+        "步子用的是 m 的绝对值：方向丢了。",
+        "the step uses the size of m; its sign is lost.",
+    ),
+    "by m": (
+        "步子除以的是 m 的大小，没有用到 s。",
+        "the step is divided by the size of m; s is not used.",
+    ),
+    "no step": (
+        "x 里没有 Adam 的步子：m 和 s 都没有用到。",
+        "Adam's step is missing in x: neither m nor s is used.",
+    ),
+    "no m": ("步子的分子里没有 m。", "m is missing in the step's numerator."),
     "step shrunk": (
         "1−ηλ 乘的是步子，不是 x。",
         "1−ηλ multiplies the step; it is x that is to decay.",
@@ -693,15 +741,14 @@ NAMES = {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "the step is multiplied by the root of s; it is to be divided by it.",
     ),
     "power": (
-        "分母里 s 的幂不对：应当是平方根。",
-        "the power of s in the denominator is wrong: it is to be the square root.",
+        "分母的幂不对：应当是 s 的平方根，再加上 ε。",
+        "the power in the denominator is wrong: it is to be the square root of s, and ε added.",
     ),
     "larger": (
         "分母取的是 √s 和 ε 中较大的；应当相加。",
         "the denominator is the larger of the root of s and ε; they are to be added.",
     ),
     "sign of m": ("步子只用了 m 的正负号。", "the step uses only the sign of m."),
-    "last steps": updates.NAMES["last steps"],
     "m squared": (
         "m 里的梯度平方了。",
         "the gradient in m is squared; m averages the gradient itself.",
@@ -789,7 +836,6 @@ NAMES = {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "the parameters are updated differently. Is a variable such as `lr`, `t` or `beta1` changed "
         "inside the loop?",
     ),
-    "part only": updates.NAMES["part only"],
     "m unknown": (
         "新的 m 不是旧的 m 和 g 的线性组合：应当是两者的加权平均。",
         "the new m is not made of numbers times the old m and g, added up; it is an average of both.",
@@ -974,7 +1020,9 @@ def _shared_out(kind, by_s, alone, decay):
             e = single[1].times(a)
             rest = e.times(_term(eps=1), -1)
             unusual = abs(e.number) != 1 or any(rest.powers)
-            if a == _term(lr=1, c1=-1) and unusual and not rest.powers[6]:
+            usual = single[0].powers[6] == -0.5 and single[1].powers[7] < 1
+            usual |= a == _term(lr=1, c1=-1) and rest.powers[6] != -0.5  # MXNet's
+            if unusual and usual:
                 return _value((a,), SETTINGS), (_term(c2=-1),), (e,), noise1 / abs(q1)
         if single[1]:
             powers = [p if k == 7 else 0 for k, p in enumerate(none[0].powers)]
@@ -1006,6 +1054,7 @@ FORMS = [
     (("g",), "root", "g²", None),
     (("m", "g"), "none", "s", None),
     *product([("m",)], ("root", "plain"), ("s",), ["", "g"]),
+    (("",), "root", "s", None),
 ]
 
 
@@ -1023,9 +1072,15 @@ def _forms(wrong):
 
 # Steps of no form, by what is to be said of them.
 IMITATED = {
+    "parentheses": lambda m, s, e: [],  # see _imitated
+    "positive": lambda m, s, e: [abs(m) / (np.sqrt(s) + e)],
+    "by m": lambda m, s, e: [m / (abs(m) + e), m / (m**2 + e), m / np.sqrt(m**2 + e)],
     "eps twice": lambda m, s, e: [m / (np.sqrt(s + k) + e) for k in (e, e**2)],
     "times": lambda m, s, e: [m * (np.sqrt(s) + e), m * np.sqrt(s + e), m * np.sqrt(s)],
-    "power": lambda m, s, e: [m / (s**k + e) for k in (0.25, 1 / 3, 2, 3)],
+    "power": lambda m, s, e: [
+        *(m / (s**k + e) for k in (0.25, 1 / 3, 2, 3)),
+        m / (np.sqrt(s) + e) ** 2,
+    ],
     "larger": lambda m, s, e: [m / np.maximum(np.sqrt(s), e)],
     "sign of m": lambda m, s, e: [np.sign(m), np.sign(m) / (np.sqrt(s) + e)],
 }
@@ -1039,7 +1094,16 @@ def _imitated(before, after, news):
         now = set()
         for (name, of), first, second in product(IMITATED.items(), (1, 0), (1, 0)):
             over = m / (1 - b1**t) ** first
-            for i, step in enumerate(of(over, s / (1 - b2**t) ** second, eps)):
+            if name == "parentheses":
+                if first and second:  # m/1 - β₁ᵗ, s/1 - β₂ᵗ, with or without
+                    powers = [(m - b1**t, s / (1 - b2**t)), (over, abs(s - b2**t)), (m - b1**t, s)]
+                    powers += [(m - b1**t, abs(s - b2**t)), (m - b1**t, np.maximum(s - b2**t, 0))]
+                    found = [n / (np.sqrt(u) + eps) for n, u in powers]
+                else:
+                    found = []
+            else:
+                found = of(over, s / (1 - b2**t) ** second, eps)
+            for i, step in enumerate(found):
                 ratio = new / step
                 if (
                     np.isfinite(ratio).all()
@@ -1056,12 +1120,12 @@ def _step(look, zero, news, zero_news, lost, decay):
     before, after = zero
     if (after == before[:, 0]).all() and (look[1] == look[0][:, 0]).all():
         return Step({})
-    step = None
-    for form in _forms(lost):
+    step = Step({}) if not after.any() else None
+    for form in _forms(lost) if step is None else ():
         step = _quotient(form, before, after, zero_news, decay)
         if step:
             break
-    else:
+    if step is None:
         return None
     if None in (*step.over.values(), *step.beside.values(), step.b, step.e):
         return step
@@ -1069,7 +1133,7 @@ def _step(look, zero, news, zero_news, lost, decay):
     for old, new, (m, s), setting in zip(*look, news, SETTINGS):
         arrays = _all_arrays(old, m, s, setting)
         moved, size = step.apply(arrays, setting)
-        under = step.denominator(arrays, setting)
+        under = step.denominator(arrays, setting) if step.over else 1 + 0 * old[0]
         design = np.column_stack([old[0], old[0] / under, old[0] ** 2, np.sign(old[0])])
         rest.append((design, old[0] - new - moved, abs(old[0]) + size))
     for entering in ([0], [1], [0, 1], [2], [3]):
@@ -1164,23 +1228,28 @@ def _mistakes(rule, method):
         names.append("x lost")
     else:
         over = set(step.over) - {"x"}
+        names += [] if over else ["no step"]
         if over == {"g"}:
             names.append("m unused")
+        elif over == {""}:
+            names.append("no m")
         elif over == {"old m"}:
             names.append("old m")
         elif len(over) == 2:
             names.append("nadam" if "g" in over else "m and old m")
-        if step.kind == "none":
+        if not over:
+            pass
+        elif step.kind == "none":
             names.append("s unused")
         else:
             names += {"old s": ["old s"], "g²": ["s of g"]}.get(step.of, [])
             names += {"plain": ["no root"], "inside": ["eps inside"]}.get(step.kind, [])
             names += ["no eps"] if step.e == () else []
-            parts |= {"b": _one(step.b), "e": _one(step.e)}
+            parts |= {"b": _one(step.b) if step.of != "g²" else None, "e": _one(step.e)}
             if step.kind == "inside" and parts["e"]:  # inside, a square of ε is no other mistake
                 parts["e"] = None
         first = _one(next(iter(step.over.values()), None))
-        if len(over) == 1:
+        if len(over) == 1 and over != {""}:
             parts["a"] = first
         if first and first.number < 0 and step.beside.get("x") != (ONE,):
             if parts["gm"] and parts["gm"].number < 0:
@@ -1201,18 +1270,23 @@ def _mistakes(rule, method):
             names.append("x shrinks")
         elif kept or kept is None:
             decay = _one(kept)
+            if decay and decay.powers[11]:
+                decay = None
             names += [] if decay else ["decay other"]
             names += ["decay up"] if decay and decay.number < 0 else []
             parts["decay"] = decay
         elif method.decay and not (in_m or in_s or others):
             names.append("no decay")
-        if parts["a"] and parts["a"].powers[11] and not kept and "x" not in step.over:
-            names.append("step shrunk")
+        undecayed = kept in ((), (ONE,)) and "x" not in step.over
+        if parts["a"] and parts["a"].powers[11] and undecayed:
+            names += ["step shrunk"] if not kept else []
             powers = [0 if k == 11 else p for k, p in enumerate(parts["a"].powers)]
             parts["a"] = Term(parts["a"].number, tuple(powers))
     asked = {"km": _term(b1=1), "gm": _term(r1=1, B=-1), "ks": _term(b2=1)}
     asked |= {"gs": _term(r2=1, B=-2), "a": _term(lr=1, c1=-1), "b": _term(c2=-1)}
     asked |= {"e": _term(eps=1), "decay": _term(lr=1, wd=1)}
+    if parts["a"] and parts["a"].powers[7] < 0:
+        names = [n for n in names if n != "no eps"]
     if "m unused" in names:
         asked["a"] = _term(lr=1, B=-1)
     return [*names, *dict.fromkeys(_differ(parts, asked))]

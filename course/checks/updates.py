@@ -485,8 +485,9 @@ class Subject:
         return next((i for i, look in enumerate(looks) if not look.follows(rule)), None)
 
 
-# Where nothing but a factor that is missing lets something never fade.
-FADING = {("keep", "γ"), ("km", "β₁"), ("ks", "β₂")}
+# What is said where these are missing holds if nothing else stands in their place, but for these.
+ALONE = {key: {"sign"} for key in (("keep", "γ"), ("km", "β₁"), ("ks", "β₂"))}
+ALONE |= {key: {"sign", "η", "|B|"} for key in (("gm", "1−β₁"), ("gs", "1−β₂"))}
 
 
 class Table(NamedTuple):
@@ -870,9 +871,13 @@ def _of_powers(left, has, asked, table):
         fits = pattern and all(left.get(key) == power for key, power in pattern.items())
         # Where no learning rate belongs none is missing.
         fits = fits and all(n > 0 or key[1] != "η" or wanted(*key) for key, n in pattern.items())
-        faded = {part for part, factor in pattern if (part, factor) in FADING}
-        keeps = {key for key in left if key[0] in faded and key[1] != "sign"}
-        if fits and not keeps - set(pattern):
+        beside = {
+            (part, factor)
+            for key in set(pattern) & set(ALONE)
+            for part, factor in left
+            if part == key[0] and factor not in ALONE[key]
+        }
+        if fits and not beside - set(pattern):
             yield table.rows[row]
             for key in pattern:
                 del left[key]
