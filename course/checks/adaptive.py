@@ -916,6 +916,14 @@ def _follows(rule, before, after, settings):
     return True
 
 
+def _solve(design, target, floor):
+    """Fit `target`, as `updates._solve` does; what is not finite fits nothing."""
+    if np.isfinite(design).all() and np.isfinite(target).all():
+        return updates._solve(design, target, floor)
+    none = np.zeros(design.shape[1])
+    return none, none, False
+
+
 def _line(line, before, after, decay):
     """Find the coefficients of a line, by symbol; None if it is no sum of what is known."""
     for names in SETS[line]:
@@ -924,7 +932,7 @@ def _line(line, before, after, decay):
         for old, new in zip(before, after):
             o = dict(zip("xmsg", old))
             design = np.column_stack([SYMBOLS[n](o) for n in symbols])
-            found, error, good = updates._solve(design, new, 1e-5 * abs(design).sum(axis=1))
+            found, error, good = _solve(design, new, 1e-5 * abs(design).sum(axis=1))
             values.append(found)
             noise.append(error)
             fits &= good
@@ -963,7 +971,7 @@ def _quotient(form, before, after, news, decay):
             design = design[:, 1:]
         if not np.isfinite(design).all() or not np.isfinite(target).all():
             return None
-        found, error, good = updates._solve(design, target, 1e-6 * abs(target))
+        found, error, good = _solve(design, target, 1e-6 * abs(target))
         if not good:
             return None
         zero = [0.0] if kind == "none" else []
@@ -1140,7 +1148,7 @@ def _step(look, zero, news, zero_news, lost, decay):
         values, noise = [], []
         for design, left, size in rest:
             columns = design[:, entering]
-            found, error, _ = updates._solve(columns / size[:, None], left / size, 1.0)
+            found, error, _ = _solve(columns / size[:, None], left / size, 1.0)
             off = abs(left - columns @ found) / (size + abs(columns) @ abs(found))
             if not (off <= FLOAT).all():
                 break

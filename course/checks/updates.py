@@ -279,11 +279,8 @@ def _solve(design, target, floor):
     coefficients, noise : numpy.ndarray
         Of each column.
     fits : bool
-        Whether the fit is good; of what is not finite there is none.
+        Whether the fit is good.
     """
-    if not (np.isfinite(design).all() and np.isfinite(target).all()):
-        none = np.zeros(design.shape[1])
-        return none, none, False
     weight = 1 / (abs(target) + floor)
     for _ in range(2):
         inverse = np.linalg.pinv(design * weight[:, None], rcond=1e-12)
