@@ -6,7 +6,6 @@ from course.checks.momentum_clinic import examined
 from course.checks.questions import Number, about, near, question
 from course.checks.verdict import check
 
-
 adam_first_step = question(
     """Check the first step of Adam with η = 0.01 and a gradient of 20.""",
     Number(
