@@ -145,7 +145,7 @@ METHODS = {
     "AdaGrad": Method(AdaGrad, {"lr": powers(0.005, 8)}),
     "RMSProp": Method(RMSProp, {"lr": powers(0.002, 8)}),
     "Adam": Method(mx.optimizer.Adam, {"lr": powers(0.00125, 8)}),
-    "AdamW": Method(AdamW, {"lr": powers(0.0025, 6), "decay": powers(0.05, 8)}),
+    "AdamW": Method(AdamW, {"lr": powers(0.0025, 6), "decay": powers(0.00625, 6, ratio=4)}),
 }
 
 
