@@ -211,6 +211,40 @@ def quadratic_losses(X, y, weights):
     return (distance * gradient).sum(axis=-1) / 2 + smallest
 
 
+# Taught in momentum-adam.
+def adagrad(params, states, lr, eps, batch_size):
+    for param, s in zip(params, states):
+        g = param.grad / batch_size
+        s[:] = s + g**2
+        param[:] = param - lr * g / (s + eps).sqrt()
+
+
+# Taught in momentum-adam.
+def rmsprop(params, states, lr, beta, eps, batch_size):
+    for param, s in zip(params, states):
+        g = param.grad / batch_size
+        s[:] = beta * s + (1 - beta) * g**2
+        param[:] = param - lr * g / (s + eps).sqrt()
+
+
+# Taught in momentum-adam.
+def adam(params, states, lr, beta1, beta2, eps, t, batch_size):
+    for param, (m, s) in zip(params, states):
+        g = param.grad / batch_size
+        m[:] = beta1 * m + (1 - beta1) * g
+        s[:] = beta2 * s + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        s_hat = s / (1 - beta2**t)
+        param[:] = param - lr * m_hat / (s_hat.sqrt() + eps)
+
+
+# Taught in momentum-adam.
+def adamw(params, states, lr, beta1, beta2, eps, t, batch_size, weight_decay):
+    for param in params:
+        param[:] = (1 - lr * weight_decay) * param
+    adam(params, states, lr, beta1, beta2, eps, t, batch_size)
+
+
 # Taught in momentum-today.
 def lion(params, states, lr, beta1, beta2, batch_size, weight_decay):
     for param, m in zip(params, states):

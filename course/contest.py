@@ -18,6 +18,7 @@ from mxnet import autograd, gluon, nd
 import utils
 from course.data import data_file
 
+STORED = "contest.json"
 BATCH_SIZE = 100
 TUNING_SEEDS = (7, 8, 9, 10, 11)
 
@@ -82,6 +83,39 @@ def evaluate(net, part):
     return _loss_of(outputs, truth).mean().asscalar(), right.asscalar()
 
 
+# MXNet's AdaGrad and RMSProp keep their sums in float32, whatever the parameters are, and then fail.
+
+
+class AdaGrad(mx.optimizer.AdaGrad):
+    """MXNet's, with its sums in the parameters' own precision."""
+
+    def create_state(self, index, weight):
+        """Give the state of a parameter: the sum of its squared gradients."""
+        return nd.zeros_like(weight)
+
+
+class RMSProp(mx.optimizer.RMSProp):
+    """MXNet's, with its averages in the parameters' own precision."""
+
+    def create_state(self, index, weight):
+        """Give the state of a parameter: the average of its squared gradients."""
+        return (nd.zeros_like(weight),)
+
+
+class AdamW(mx.optimizer.Adam):
+    """MXNet's Adam, and the decay of the parameters outside it: x ← x − ηλx."""
+
+    def __init__(self, decay, **settings):
+        super().__init__(**settings)
+        self.decay = decay
+
+    def update(self, index, weight, grad, state):
+        """Make one update of a parameter, in place."""
+        before = weight.copy()
+        super().update(index, weight, grad, state)  # which counts, and so moves the schedule on
+        weight -= self._get_lr(index) * self.decay * before
+
+
 def powers(first, count, ratio=2):
     """Give numbers in equal ratios."""
     return tuple(float(f"{first * ratio**k:.5g}") for k in range(count))
@@ -98,6 +132,16 @@ class Method:
         """Give the points of the grid, dicts."""
         for values in itertools.product(*self.grid.values()):
             yield dict(zip(self.grid, values))
+
+
+METHODS = {
+    "SGD": Method(mx.optimizer.SGD, {"lr": powers(0.05, 8)}),
+    "momentum": Method(lambda: mx.optimizer.SGD(momentum=0.9), {"lr": powers(0.0125, 8)}),
+    "AdaGrad": Method(AdaGrad, {"lr": powers(0.005, 8)}),
+    "RMSProp": Method(RMSProp, {"lr": powers(0.002, 8)}),
+    "Adam": Method(mx.optimizer.Adam, {"lr": powers(0.00125, 8)}),
+    "AdamW": Method(AdamW, {"lr": powers(0.0025, 6), "decay": powers(0.00625, 6, ratio=4)}),
+}
 
 
 def trained(method, point, epochs, seed):

@@ -1,13 +1,13 @@
-"""The rows of `momentum-today`'s contest on the digits, each with its grid.
+"""The rows of `momentum-today`'s contest on the digits, beside two of `course.contest`.
 
-benchmarks/contest_today.py stores what the grids give in notebooks/data/contest-today.json.
+benchmarks/contest.py stores what the grids give in notebooks/data/contest-today.json.
 """
 
 import mxnet as mx
 from mxnet import nd
 
 from course.chapters import lion, muon, schedule_free, sgd_momentum
-from course.contest import Method, powers
+from course.contest import METHODS, Method, powers
 
 STORED = "contest-today.json"
 
@@ -77,8 +77,8 @@ class ScheduleFree(_Averaging):
 
 
 ROWS = {
-    "momentum": Method(lambda: mx.optimizer.SGD(momentum=0.9), {"lr": powers(0.0125, 8)}),
-    "Adam": Method(mx.optimizer.Adam, {"lr": powers(0.00125, 8)}),
+    "momentum": METHODS["momentum"],
+    "Adam": METHODS["Adam"],
     "Lion": Method(Lion, {"lr": powers(0.001, 8)}),
     "Muon": Method(Muon, {"lr": powers(0.01, 7)}),
     "averaged": Method(AveragedMomentum, {"lr": powers(0.0125, 7)}),

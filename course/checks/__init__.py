@@ -4,6 +4,13 @@ A module for each notebook; notebooks call them all as `checks.NAME`, so their n
 """
 
 from course.checks.gd_sgd_scratch import largest_learning_rate, sgd, stability_limit
+from course.checks.momentum_adam import (
+    adam,
+    adam_first_step,
+    adam_patient,
+    adamw,
+    uncorrected_moment,
+)
 from course.checks.momentum_clinic import forgotten_batch_size, hypotheses, is_healthy, patient
 from course.checks.momentum_distributed import combine, implicit_momentum, received_bytes
 from course.checks.momentum_fast import backward_operators, log_cosh_gradient, multiplications
