@@ -64,6 +64,13 @@ def restart(session):
     session.run("python", "tools/copies.py", *session.posargs)
 
 
+@nox.session(python=PYTHON)
+def grade(session):
+    """Mark learners' notebooks: `-- FOLDER --csv FILE`."""
+    install(session, "requirements.txt")
+    session.run("python", "-m", "course.grade", *session.posargs)
+
+
 @nox.session(python=DEVELOPMENT)
 def test(session):
     """Run the notebooks in both languages against their stored outputs, and all other tests."""

@@ -209,3 +209,75 @@ def quadratic_losses(X, y, weights):
     distance = weights - nd.array(best, dtype=weights.dtype)
     gradient = nd.dot(distance, nd.array(H, dtype=weights.dtype))
     return (distance * gradient).sum(axis=-1) / 2 + smallest
+
+
+# Taught in momentum-adam.
+def adagrad(params, states, lr, eps, batch_size):
+    for param, s in zip(params, states):
+        g = param.grad / batch_size
+        s[:] = s + g**2
+        param[:] = param - lr * g / (s + eps).sqrt()
+
+
+# Taught in momentum-adam.
+def rmsprop(params, states, lr, beta, eps, batch_size):
+    for param, s in zip(params, states):
+        g = param.grad / batch_size
+        s[:] = beta * s + (1 - beta) * g**2
+        param[:] = param - lr * g / (s + eps).sqrt()
+
+
+# Taught in momentum-adam.
+def adam(params, states, lr, beta1, beta2, eps, t, batch_size):
+    for param, (m, s) in zip(params, states):
+        g = param.grad / batch_size
+        m[:] = beta1 * m + (1 - beta1) * g
+        s[:] = beta2 * s + (1 - beta2) * g**2
+        m_hat = m / (1 - beta1**t)
+        s_hat = s / (1 - beta2**t)
+        param[:] = param - lr * m_hat / (s_hat.sqrt() + eps)
+
+
+# Taught in momentum-adam.
+def adamw(params, states, lr, beta1, beta2, eps, t, batch_size, weight_decay):
+    for param in params:
+        param[:] = (1 - lr * weight_decay) * param
+    adam(params, states, lr, beta1, beta2, eps, t, batch_size)
+
+
+# Taught in momentum-today.
+def lion(params, states, lr, beta1, beta2, batch_size, weight_decay):
+    for param, m in zip(params, states):
+        g = param.grad / batch_size
+        c = beta1 * m + (1 - beta1) * g
+        param[:] = param - lr * (nd.sign(c) + weight_decay * param)
+        m[:] = beta2 * m + (1 - beta2) * g
+
+
+# Taught in momentum-today.
+def newton_schulz(B, steps=5):
+    a, b, c = 3.4445, -4.7750, 2.0315
+    X = B / (B.norm() + 1e-7)
+    tall = X.shape[0] > X.shape[1]
+    # transposed if it is tall, so that A is the smaller of the two possible
+    X = X.T if tall else X
+    for _ in range(steps):
+        A = nd.dot(X, X.T)
+        X = a * X + nd.dot(b * A + c * nd.dot(A, A), X)
+    return X.T if tall else X
+
+
+# Taught in momentum-today.
+def muon(params, vs, lr, mom, batch_size):
+    for param, v in zip(params, vs):
+        v[:] = mom * v + param.grad / batch_size
+        param[:] = param - lr * newton_schulz(v)
+
+
+# Taught in momentum-today.
+def schedule_free(params, states, lr, beta, c, batch_size):
+    # params hold y, states hold (z, x); the result of training is x
+    for y, (z, x) in zip(params, states):
+        z[:] = z - lr / batch_size * y.grad
+        x[:] = (1 - c) * x + c * z
+        y[:] = (1 - beta) * z + beta * x

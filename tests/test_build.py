@@ -158,7 +158,7 @@ def test_check_names_the_edition_that_was_changed(copy, damage, why):
 READERS = {
     "course/checks/__init__.py": set(),
     "course/checks/momentum_scratch.py": {"momentum-scratch"},
-    "course/data.py": {"momentum-real", "momentum-distributed"},
+    "course/data.py": {"momentum-real", "momentum-distributed", "momentum-adam", "momentum-today"},
     "course/measuring.py": {"momentum-fast", "momentum-distributed"},
     "course/seeds.py": {"momentum-scratch"},
     "notebooks/data/digits.csv.gz": {"momentum-real", "momentum-distributed"},

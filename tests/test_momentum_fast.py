@@ -295,7 +295,7 @@ def with_nd(F, features, labels, w, b):
         (gradient_of(lambda F, e: e), "squared loss"),
         (gradient_of(lambda F, e: -F.tanh(e)), "sign"),
         (gradient_of(lambda F, e: F.log(F.cosh(e))), "loss"),
-        (gradient_of(lambda F, e: F.tanh(2 * e)), ""),
+        (gradient_of(lambda F, e: F.tanh(2 * e)), "otherwise"),
         (
             lambda F, X, y, w, b: [
                 one / len(y) for one in gradient_of(lambda F, e: F.tanh(e))(F, X, y, w, b)

@@ -143,7 +143,7 @@ def needed(lr, mom, curvature, variance, target):
         (lambda lr, mom, *a: math.ceil(needed(lr, 0, *a)), "without momentum"),
         (lambda *a: math.ceil(needed(*a) ** 0.5), "root"),
         (lambda *a: math.ceil(needed(*a) ** 2), "square"),
-        (lambda *a: 7, ""),
+        (lambda *a: 7, "otherwise"),
     ],
 )
 def test_smallest_batch_names_the_mistake(function, hint):

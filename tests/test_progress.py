@@ -115,7 +115,7 @@ def test_a_class_without_sources_works_in_its_own_release(my, monkeypatch):
 
 def test_the_course_names_every_exercise_and_check_once():
     names = [name for one in record.contents().values() for name in one["exercises"].values()]
-    assert len(set(names)) == len(names) == 38
+    assert len(set(names)) == len(names) == 49
     called = {name.split(" ")[0] for name in names}
     assert called == {one.exercise for one in vars(checks).values() if hasattr(one, "judge")}
     for name, chapter in record.contents().items():
@@ -437,7 +437,7 @@ def test_the_records_of_a_class_are_counted(handed_in, tmp_path, capsys):
 def test_the_figure_holds_each_exercise_and_the_most_frequent_hints(handed_in):
     counts = hints.counted(hints.read(handed_in, hints.WORDS["en"])[0])
     left, right = hints.figure(counts).axes
-    assert len(left.get_yticks()) == len(counts) == 38
+    assert len(left.get_yticks()) == len(counts) == 49
     names = [label.get_text() for label in right.get_yticklabels()]
     assert names[0] == "final_velocity – without η"
     assert {bar.get_width() for bar in right.containers[0]} == {3, 1}

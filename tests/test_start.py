@@ -113,6 +113,7 @@ def test_without_a_network_nothing_is_half_installed(start, clone):
     assert untouched(clone)
 
 
+@pytest.mark.deep
 def test_the_mirror_that_is_named_for_uv_is_what_pip_asks(start, clone):
     asked = []
 

@@ -293,13 +293,14 @@ def test_a_formula_is_searched_as_one_would_type_it(formula, typed):
 def test_the_searched_text_is_what_the_page_shows():
     page = """<article class="bd-article"><section id="a"><h1>One<a class="headerlink">#</a></h1>
     <p>if 1 &lt; 2, then <span class="math">\\(\\gamma &gt; 0\\)</span>-like.</p><p hidden>no</p>
-    <pre><span>def</span> <span>f</span>(x)</pre><script>no</script>
+    <pre><span>def</span> <span>f</span>(x):\n    return x\n</pre><script>no</script>
     <section id="b"><h2>Two</h2><table><tr><td>x</td><td>y</td></tr></table></section>
     </section></article>"""
+    code = {"code": "def f(x):\u2003    return x"}
     assert search.searchable(page) == (
         "One",
         [
-            ["a", "One", ["\nif 1 < 2, then ", ["\\gamma > 0", "γ > 0"], "-like.\ndef f(x)\n"]],
+            ["a", "One", ["\nif 1 < 2, then ", ["\\gamma > 0", "γ > 0"], "-like.\n", code, "\n"]],
             ["b", "Two", ["\nx\ny\n"]],
         ],
     )

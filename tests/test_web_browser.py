@@ -247,6 +247,31 @@ def test_the_chapters_training_is_live(open_page, address, language):
     assert (page.foreign, page.errors) == ([], [])
 
 
+@pytest.mark.parametrize("language", ["en", pytest.param("zh", marks=pytest.mark.deep)])
+def test_a_page_opened_again_is_where_it_was(open_page, address, language):
+    """Though widgets and exercises come late, also to those that have passed."""
+    page = open_page(viewport={"width": 1280, "height": 780})
+    page.goto(f"{address}/{language}/momentum-scratch.html")
+    rendered(page)
+    top = "document.querySelector('#discussion').getBoundingClientRect().top"
+    page.evaluate("scrollTo({top: document.body.scrollHeight, behavior: 'instant'})")
+    wait_until(lambda: 0 < page.evaluate(top) < 400, 60, "the end is in sight")
+    before = page.evaluate(top)
+
+    def is_back():
+        page.evaluate("window.MathJax && MathJax.startup.promise")
+        page.locator("[data-exercise] form").first.wait_for(state="attached")
+        wait_until(lambda: page.evaluate(top) == pytest.approx(before, abs=4), 60, "it is there")
+
+    for _ in range(2):  # the second time, a widget that is far has not come again
+        page.reload()
+        is_back()
+    page.goto(f"{address}/{language}/search.html")
+    page.go_back()
+    is_back()
+    assert (page.foreign, page.errors) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("name", "eta", "gamma"), [("momentum-scratch", "0.2", "0.9"), ("momentum-why", "1", "0.8")]
 )
@@ -293,6 +318,29 @@ def test_on_a_phone_the_contents_close_once_one_has_chosen(open_page, address):
     contents.wait_for(state="detached")
     top = page.locator("#summary")
     wait_until(lambda: 0 < top.bounding_box()["y"] < 100, 60, "the page has scrolled there")
+
+
+@pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.deep)])
+def test_the_language_switch_leads_to_the_section_in_sight(open_page, address, width):
+    """Whether the address names it, names another, or none."""
+    page = open_page(viewport={"width": width, "height": 780})
+    page.goto(f"{address}/en/momentum-gluon.html")
+    rendered(page)
+    link = page.locator("a.language")
+    link.evaluate("one => one.addEventListener('click', (event) => event.preventDefault())")
+    for fragment in ("", "#sum-text", "#summary"):
+        for shift in (0, -60, 200):  # of what is read, from where a jump leads
+            page.evaluate(
+                """([fragment, shift]) => {
+                  history.replaceState(null, "", location.pathname + fragment);
+                  document.getElementById("summary").scrollIntoView({ behavior: "instant" });
+                  scrollBy({ top: shift, behavior: "instant" });
+                }""",
+                [fragment, shift],
+            )
+            box = link.bounding_box()  # Playwright's own click scrolls the page first
+            page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            assert urldefrag(link.get_attribute("href")).fragment == "summary", (fragment, shift)
 
 
 def test_the_language_switch_keeps_the_state_of_the_playground(open_page, address):
@@ -382,6 +430,17 @@ def test_home_ticks_what_is_done_on_this_device(open_page, address):
     assert barriers(page) == []
     page.evaluate("localStorage.clear()")
     assert (page.foreign, page.errors) == ([], [])
+
+
+def test_the_copy_button_lies_beside_the_homes_commands(open_page, address):
+    page = open_page(viewport={"width": 360, "height": 780})
+    page.goto(f"{address}/en/index.html")
+    button = page.locator("#run .copy").bounding_box()
+    edge = page.locator("#run pre").evaluate(
+        """one => { const range = new Range(); range.selectNodeContents(one);
+          return Math.max(...[...range.getClientRects()].map((line) => line.right)); }"""
+    )
+    assert edge <= button["x"]
 
 
 # Search
@@ -493,6 +552,22 @@ def test_the_search_does_not_take_0_99_for_0_9(open_page, address):
           .map((one) => one.index)"""
     )
     assert marked == [10, 15, 28]
+
+
+def test_the_search_shows_text_before_code_and_code_in_its_lines(open_page, address):
+    page = open_page()
+    page.goto(f"{address}/zh/search.html?q=momentum")
+    page.locator("#results mark").first.wait_for()
+    inside = "all => all.map((one) => Boolean(one.querySelector('mark')?.matches('.code')))"
+    of_code = page.locator("#results li").evaluate_all(inside)
+    assert 1 < sum(of_code) < len(of_code)
+    assert of_code == sorted(of_code)
+    page.locator("article input[type=search]").fill("from mxnet import autograd")
+    code = page.locator("#results .code:not(mark)", has_text=", nd").first
+    code.wait_for()
+    lines = code.inner_text().splitlines()
+    assert len(lines) > 1
+    assert not any(" from " in line or " · " in line for line in lines)
 
 
 def test_the_search_of_the_dialog(open_page, address, site):
@@ -616,6 +691,26 @@ def test_on_paper_text_is_dark_and_code_is_whole(open_page, address):
         lambda: page.locator("html").get_attribute("data-theme") == "dark", 60, "it is dark again"
     )
     page.emulate_media(media="null")
+
+
+def test_the_printed_title_has_the_chapters_number(site):
+    """It takes the place of the page's own."""
+    for language in LANGUAGES:
+        for name in ("momentum-gluon", "glossary"):
+            page = BeautifulSoup((site / language / f"{name}.html").read_text(), "html.parser")
+            shown = page.select_one("article h1").text.rstrip("#")
+            assert page.select_one("#jb-print-docs-body h1").text == shown
+            assert shown.startswith("3. ") == (name == "momentum-gluon")
+
+
+def test_figures_in_the_dark_do_not_glare(open_page, address):
+    page = open_page(color_scheme="dark")
+    page.goto(f"{address}/en/momentum-why.html")
+    dimmed = "all => [...new Set(all.map((one) => getComputedStyle(one).filter))]"
+    assert page.locator("article img").evaluate_all(dimmed) == ["brightness(0.85)"]
+    page.emulate_media(color_scheme="light")
+    page.locator("html[data-theme=light]").wait_for()
+    assert page.locator("article img").evaluate_all(dimmed) == ["none"]
 
 
 # Without a server

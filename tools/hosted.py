@@ -132,14 +132,21 @@ def places(repository, language, name):
     }
 
 
+def read(path):
+    """Read a notebook, without its table of progress: hosts keep no record of that."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    cells = notebook["cells"]
+    notebook["cells"] = [one for one in cells if not one["id"].startswith("progress")]
+    return notebook
+
+
 def readme(repository):
     """Give the README of the branch: for each notebook, a link for each place."""
     parts = []
     for language, say in SAY.items():
         parts.append(f"# {say['title']}\n")
         for name in (ROOT / "notebooks/src/order.txt").read_text().split():
-            path = ROOT / "notebooks" / language / f"{name}.ipynb"
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+            cells = read(ROOT / "notebooks" / language / f"{name}.ipynb")["cells"]
             if any(cell["cell_type"] == "code" for cell in cells):
                 title = "".join(cells[0]["source"]).splitlines()[0].lstrip("# ")
                 links = [f"[{a}]({b})" for a, b in places(repository, language, name).items()]
@@ -158,9 +165,7 @@ def build(address, out):
         folder = Path(out, language)
         folder.mkdir(parents=True, exist_ok=True)
         for path in sorted((ROOT / "notebooks" / language).glob("*.ipynb")):
-            notebook = json.loads(path.read_text(encoding="utf-8"))
-            cells = notebook["cells"]  # of progress nothing is kept there
-            notebook["cells"] = [one for one in cells if not one["id"].startswith("progress")]
+            notebook = read(path)
             code = [one for one in notebook["cells"] if one["cell_type"] == "code"]
             processes = any("import cluster" in "".join(one["source"]) for one in code)
             if code:  # the contents and the glossary have none

@@ -308,6 +308,13 @@ def add_places(app, pagename, templatename, context, doctree):
             ]
 
 
+def number_printed_title(app, pagename, templatename, context, doctree):
+    """Give the title on paper the number that the chapter has on the screen."""
+    number = app.env.toc_secnumbers.get(pagename, {}).get("")
+    if number:
+        context["pagetitle"] = f"{'.'.join(map(str, number))}. {context['pagetitle']}"
+
+
 def without_search(app):
     """Keep Sphinx from writing its own search page and index."""
     app.builder.search = False
@@ -322,6 +329,7 @@ def setup(app):
     app.connect("doctree-read", mark_terms)
     app.connect("html-page-context", add_languages)
     app.connect("html-page-context", add_places, priority=502)  # after the theme's own
+    app.connect("html-page-context", number_printed_title, priority=502)
     app.connect("build-finished", write_exercises)
     if FOLDER == "zh":
         app.connect("build-finished", translate_theme)

@@ -1,7 +1,7 @@
 // The search: looks for what one types, just so, in all the text of the pages in this language.
 //
 // web/search.py writes the text into `searchIndex`: {page: [title, [[id, heading, parts], …]]},
-// where a part is a text or a formula, [TeX, as one would type it].
+// where a part is a text, a formula, [TeX, as one would type it], or {code: text}.
 
 (() => {
   const WORDS = {
@@ -21,6 +21,7 @@
   const words = WORDS[document.documentElement.lang.slice(0, 2)] ?? WORDS.en;
   const content = document.documentElement.dataset.content_root;
 
+  const LINE = "\u2003"; // ends a line of code
   const SIGN = { "-": "[-−‐–]", "'": "['’]", "’": "['’]", '"': '["“”]' };
   const isPart = (sign) => /[\p{Script=Latin}\p{N}.,'’]/u.test(sign);
 
@@ -52,9 +53,16 @@
     if (!texts.has(parts)) texts.set(parts, parts.map(plain).join(""));
     return texts.get(parts);
   }
-  const plain = (part) => (Array.isArray(part) ? part[1] : part);
+  const plain = (part) => (Array.isArray(part) ? part[1] : part.code ?? part);
 
-  // Give the pages where a pattern is found, those with it in a heading and most often first.
+  // Tell, for the text of parts, whether a place in it is in code.
+  function codeIn(parts) {
+    let at = 0;
+    const ranges = parts.map((part) => [part.code, at, (at += plain(part).length)]);
+    return (place) => ranges.some(([code, from, to]) => code && from <= place && place < to);
+  }
+
+  // Give the pages where a pattern is found, those with it in a heading, in text and most often first.
   function pagesWith(sought) {
     const found = [];
     for (const [address, [title, sections]] of Object.entries(searchIndex)) {
@@ -63,14 +71,21 @@
         const text = textOf(parts);
         const places = [...text.matchAll(sought)].map((match) => [match.index, match.index + match[0].length]);
         const inHeading = heading.search(sought) >= 0;
-        if (places.length || inHeading) hits.push({ id, heading, parts, places, inHeading });
+        if (!places.length && !inHeading) continue;
+        const isCode = codeIn(parts);
+        const first = places.find(([place]) => !isCode(place));
+        hits.push({ id, heading, parts, places, first: first ?? places[0], inText: Boolean(first), inHeading });
       }
       if (!hits.length) continue;
-      hits.sort((a, b) => b.inHeading - a.inHeading || b.places.length - a.places.length);
+      hits.sort((a, b) => b.inHeading - a.inHeading || b.inText - a.inText || b.places.length - a.places.length);
       const count = hits.reduce((sum, hit) => sum + hit.places.length + hit.inHeading, 0);
       found.push({ address, title, best: hits[0], inTitle: title.search(sought) >= 0, count });
     }
-    return found.sort((a, b) => b.inTitle - a.inTitle || b.best.inHeading - a.best.inHeading || b.count - a.count);
+    const order = ({ inTitle, best, count }) => [inTitle, best.inHeading, best.inText, count];
+    return found.sort((a, b) => {
+      const [one, other] = [order(a), order(b)];
+      return other.map((value, i) => value - one[i]).find(Boolean) ?? 0;
+    });
   }
 
   function find(query) {
@@ -83,12 +98,12 @@
     return { pages: [], said: words.none(query) };
   }
 
-  // Give what stands around the first place, each place marked; formulas are whole, and on the line
+  // Give what stands around a place, each place marked; formulas are whole, and on the line
   // of the mark after them.
-  function excerpt({ parts, places }) {
+  function excerpt({ parts, places, first: begin }) {
     const whole = textOf(parts);
     const splitsWord = (place) => /^[\p{Script=Latin}\p{N}_.]{2}$/u.test(whole.slice(place - 1, place + 1));
-    const [first, last] = places[0] ?? [0, 0];
+    const [first, last] = begin ?? [0, 0];
     let [from, to] = [Math.max(0, first - 60), last + 100];
     while (from < first && splitsWord(from)) from++;
     while (splitsWord(to)) to++;
@@ -96,7 +111,7 @@
     const make = (text, marked, className = "") =>
       Object.assign(document.createElement(marked ? "mark" : "span"), { textContent: apart(text), className });
     // Where a line ends without a mark, as in code and tables, there is one between it and the next.
-    const apart = (text) => text.replace(/(^|[^])\n(?=[^])/g, (_, end) => (/[\p{P}\s]/u.test(end) ? `${end} ` : `${end} · `));
+    const apart = (text) => text.replace(/(^|[^])\n(?=[^])/g, (_, end) => (/[\p{P}\s]/u.test(end) ? `${end} ` : `${end} · `)).replaceAll(LINE, "\n");
     const put = (text, marked, className) => {
       const [, mark, rest] = /^([，。、；：！？）》”,.;:!?)]*)(.*)$/s.exec(text);
       const before = shown.lastChild;
@@ -113,19 +128,21 @@
     for (const part of parts) {
       const text = plain(part);
       const end = at + text.length;
-      const inside = places.filter(([a, b]) => a < end && b > at);
+      const inside = places.filter(([a, b]) => a < end && b > Math.max(at, from));
       if (Array.isArray(part)) {
         if (end > from && at < to) put(`\\(${part[0]}\\)`, inside.length, "math");
       } else {
         let done = Math.max(at, from);
         const last = Math.min(end, to);
+        const look = part.code ? "code" : "";
+        if (look && end > from && at < to && shown.lastChild) shown.append(document.createElement("br"));
         for (const [a, b] of inside) {
           if (a >= last) break;
-          if (a > done) put(text.slice(done - at, a - at));
-          put(text.slice(Math.max(a, at) - at, Math.min(b, last) - at), true);
+          if (a > done) put(text.slice(done - at, a - at), false, look);
+          put(text.slice(Math.max(a, at, done) - at, Math.min(b, last) - at), true, look);
           done = Math.min(b, last);
         }
-        if (last > done) put(text.slice(done - at, last - at));
+        if (last > done) put(text.slice(done - at, last - at), false, look);
       }
       at = end;
     }

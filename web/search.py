@@ -25,6 +25,7 @@ SIGNS |= {"top": "ᵀ", "varepsilon": "ε", "ell": "ℓ"}
 NAMES = {"ln", "log", "exp", "max", "min", "cos", "sin", "arg", "lim", "det"}
 
 
+LINE = "\u2003"  # the end of a line of code: a space to a phrase that goes on
 END = "\0"  # of a paragraph or the like, which no phrase goes beyond
 FRACTION = "\ue000"  # stands for the command until what belongs to it is plain
 GROUP = r"\{((?:[^{}]|\{[^{}]*\})*)\}"
@@ -54,13 +55,18 @@ def typed(formula):
 
 
 def pieces(element):
-    """Yield the text of an element, bit by bit, and each formula as a list; no other section's."""
+    """Yield an element's text, bit by bit, each formula as a list and code as a dictionary.
+
+    What is in another section is left out.
+    """
     for child in element.children:
         if isinstance(child, NavigableString):
             yield str(child)
         elif "math" in child.get("class", ()):
             formula = child.text.strip()[2:-2]  # without \( \) or \[ \]
             yield [formula, typed(formula)]
+        elif child.name == "pre":
+            yield from (END, {"code": re.sub(r"\n+", LINE, child.text.strip("\n"))}, END)
         elif child.name != "section":
             edge = END if APART.fullmatch(child.name) else ""
             yield edge
@@ -72,22 +78,20 @@ def joined(parts):
     """Give texts and formulas with neighbouring texts joined, each space once, paragraphs as lines."""
     found = [""]
     for part in parts:
-        if isinstance(part, list):
+        if isinstance(part, (list, dict)):
             found += [part, ""]
         else:
             found[-1] += part
-    spaced = (part if isinstance(part, list) else re.sub(r"\s+", " ", part) for part in found)
-    lines = (
-        part if isinstance(part, list) else re.sub(f" ?{END}[ {END}]*", "\n", part)
-        for part in spaced
-    )
-    return [part for part in lines if part]
+    for i, part in enumerate(found):
+        if isinstance(part, str):
+            found[i] = re.sub(f" ?{END}[ {END}]*", "\n", re.sub(r"\s+", " ", part))
+    return [part for part in found if part]
 
 
 def searchable(page):
     """Give a page's title and, for each section, its id, its heading and what stands below it.
 
-    That is a list: texts, and formulas as [TeX, as one would type it].
+    That is a list: texts, formulas as [TeX, as one would type it], and {"code": text}.
     """
     article = BeautifulSoup(page, "html.parser").select_one("article.bd-article")
     for one in article.select(HIDDEN):

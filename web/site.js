@@ -3,14 +3,14 @@
 const language = document.documentElement.lang.slice(0, 2);
 const content = document.documentElement.dataset.content_root;
 
-// Give where one reads: what the address says, if that is in sight, or the section or exercise above.
+// Give where one reads: what the address says, if it begins in sight, or else the section or exercise
+// that has begun in the upper third of the window, or above it.
 function place() {
   if (location.hash.includes("=")) return location.hash; // a state
-  const header = 8 * parseFloat(getComputedStyle(document.documentElement).fontSize);
   const named = location.hash && document.getElementById(location.hash.slice(1))?.getBoundingClientRect();
-  if (named && named.bottom > header && named.top < innerHeight) return location.hash;
+  if (named && named.top >= 0 && named.top < innerHeight) return location.hash;
   const above = [...document.querySelectorAll("article section section[id], article .exercise[id]")].filter(
-    (one) => one.getBoundingClientRect().top <= header,
+    (one) => one.getBoundingClientRect().top <= innerHeight / 3,
   );
   return above.length ? `#${above.at(-1).id}` : "";
 }
@@ -62,13 +62,62 @@ async function mountTraining(element) {
   return () => mount(element, { lang: language, experiment: trainingData[name], state });
 }
 
+// The picture of a widget in the notebook stands in its place until it comes.
+const removePicture = (element) => element.previousElementSibling?.querySelector(".cell_output")?.remove();
+
 async function mountWidget(element) {
   const mount = await ("playground" in element.dataset ? mountPlayground : mountTraining)(element);
   element.replaceChildren();
   mount();
-  // The picture of it in the notebook, which stood here until now.
-  element.previousElementSibling?.querySelector(".cell_output")?.remove();
+  removePicture(element);
+  freeRoom(element);
 }
+
+// Widgets and exercises come late and need room. When a page is opened again, they have at once what
+// they took before, and when the formulas are drawn, the page is scrolled to where one was: the browser
+// does so too, but before.
+const late = () => [...document.querySelectorAll("[data-playground], [data-training], [data-exercise]")];
+const roomKey = () => `momentum-lab-room ${location.pathname} ${innerWidth}`;
+
+// What a widget that has not come yet takes is in no place but its style, if it is known.
+function roomOf(element) {
+  const waiting = !element.dataset.exercise && element.querySelector(":scope > noscript");
+  return waiting ? parseFloat(element.style.minHeight) || 0 : element.offsetHeight;
+}
+
+function keepRoom() {
+  try {
+    sessionStorage.setItem(roomKey(), JSON.stringify({ rooms: late().map(roomOf), top: scrollY }));
+  } catch {} // where nothing can be kept, the page moves
+}
+
+function giveRoom() {
+  let kept;
+  try {
+    kept = JSON.parse(sessionStorage.getItem(roomKey()));
+  } catch {}
+  if (!kept) return;
+  const { rooms, top } = kept;
+  for (const [i, element] of late().entries()) {
+    if (!rooms[i]) continue;
+    element.style.minHeight = `${rooms[i]}px`;
+    if (!element.dataset.exercise) removePicture(element);
+  }
+  if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") returnTo(top);
+}
+
+function returnTo(top) {
+  let moved = false; // by the reader
+  for (const kind of ["wheel", "touchstart", "pointerdown", "keydown"]) {
+    addEventListener(kind, () => (moved = true), { once: true, passive: true });
+  }
+  addEventListener("load", async () => {
+    await window.MathJax?.startup.promise;
+    if (!moved) scrollTo({ top, behavior: "instant" });
+  });
+}
+
+const freeRoom = (element) => requestAnimationFrame(() => (element.style.minHeight = ""));
 
 function mountWidgetsNearby() {
   const nearby = new IntersectionObserver(
@@ -95,6 +144,7 @@ function mountExercisesNearby() {
       const names = ["exercise", `exercises/${first.dataset.chapter}`];
       await Promise.all(names.map((name) => loadScript(`${content}_static/${name}.js`)));
       momentumExercises.mount();
+      document.querySelectorAll("[data-exercise]").forEach(freeRoom);
     },
     { rootMargin: "100000px 0px 500px" }, // near, or passed
   );
@@ -148,7 +198,10 @@ function fade(one) {
   if (one.tagName === "PRE") one.classList.toggle("more", one.scrollWidth - one.clientWidth - one.scrollLeft > 8);
 }
 
+addEventListener("pagehide", keepRoom);
+
 document.addEventListener("DOMContentLoaded", () => {
+  giveRoom();
   keepPlace(document.querySelector("a.language"));
   closeWhenChosen();
   mountWidgetsNearby();

@@ -207,11 +207,18 @@ def _squeezed(line):
     return "".join(line.split("#")[0].split())
 
 
-@check
-def patient(number, bug, line, update):
-    """Check the diagnosis of a patient, 1 to 7: the line, then the cause; then whether it is mended."""
-    if number not in list(PATIENTS):
-        return wrong("病人的编号是 1 到 7。", "the patients' numbers are 1 to 7.", "number")
+def examined(number, bug, line, update, *, bugs, words, patients, lines, judge):
+    """Give the verdict on the diagnosis of a patient: the line, then the cause, then the cure.
+
+    Of the ward: `bugs` (of each word a function and what to say of it), `words`, `patients`
+    (their words by number), `lines`, and `judge`, which takes the number and the mended function.
+    """
+    if number not in list(patients):
+        return wrong(
+            f"病人的编号是 1 到 {len(patients)}。",
+            f"the patients' numbers are 1 to {len(patients)}.",
+            "number",
+        )
     given(bug=bug, line=line)
     if not isinstance(line, str):
         return wrong(
@@ -219,22 +226,22 @@ def patient(number, bug, line, update):
             f"line should be the line of code that is wrong, in quotes; got {shown(line)}.",
             "no line",
         )
-    if _squeezed(line) not in map(_squeezed, LINES[number]):
+    if _squeezed(line) not in map(_squeezed, lines[number]):
         return wrong(
             f"错不在这一行：{shown(line)}。照抄病人原来的代码中写错的那一行，只要一行。",
             f"that is not where it goes wrong: {shown(line)}. Copy the one wrong line of the patient's "
             "code as it came.",
             "line",
         )
-    word = one_of(WORDS, bug=bug)
-    if word != PATIENTS[number]:
-        _, zh, en = BUGS[word]
+    word = one_of(words, bug=bug)
+    if word != patients[number]:
+        _, zh, en = bugs[word]
         return wrong(
             f"行找对了，但不是这种病：{zh}",
             f"the line is right, but it is not that: {en}",
             f"cause: {word}",
         )
-    found = updates.diagnose(update)
+    found = judge(number, update)
     if found.kind == "right":
         return right(
             "错在哪一行、病因是什么，都说对了，也治好了：每一步都与公式一致。",
@@ -244,6 +251,19 @@ def patient(number, bug, line, update):
         f"病因说对了，函数还没有治好：{found.zh}",
         f"the cause is right, the function is not cured yet: {found.en}",
         f"cure: {found.hint}",
+    )
+
+
+@check
+def patient(number, bug, line, update):
+    """Check the diagnosis of a patient, 1 to 7: the line, then the cause; then whether it is mended."""
+    return examined(
+        *(number, bug, line, update),
+        bugs=BUGS,
+        words=WORDS,
+        patients=PATIENTS,
+        lines=LINES,
+        judge=lambda _, update: updates.diagnose(update),
     )
 
 

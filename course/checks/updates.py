@@ -67,15 +67,15 @@ def _factors(settings):
     return np.column_stack([lr, mom, 1 - mom, 1 + mom, batch_size])
 
 
-def _value(coefficient, settings):
-    """Compute a coefficient at each setting."""
-    factors = _factors(settings)
+def _value(coefficient, settings, columns=_factors):
+    """Compute a coefficient at each setting; `columns` gives the factors at the settings."""
+    factors = columns(settings)
     return sum((t.number * np.prod(factors**t.powers, axis=1) for t in coefficient), np.zeros(1))
 
 
-def _terms(values, noise, settings):
+def _terms(values, noise, settings, columns=_factors):
     """Recognize each row of `values`, a number at each setting, as a term, or as None."""
-    factors = _factors(settings)
+    factors = columns(settings)
     logs = np.log(np.where(factors > 0, factors, 1))  # γ = 0 is no factor
     steady = (abs(values) > 3 * noise).all(axis=1) & (abs(np.sign(values).sum(1)) == len(settings))
     sizes = np.log(np.where(steady[:, None], abs(values), 1))
@@ -102,19 +102,19 @@ def _simple_terms():
     return sorted((t for t in terms if t.complexity <= 5), key=lambda term: term.complexity)
 
 
-def _recognize(values, noise, settings=SETTINGS):
+def _recognize(values, noise, settings=SETTINGS, columns=_factors, simple=_simple_terms):
     """Give the coefficient that has these values at the settings, a sum of at most two terms."""
     if (abs(values) <= 3 * noise).all():
         return ()
-    for _, term in _terms(values[None], noise, settings):
+    for _, term in _terms(values[None], noise, settings, columns):
         return (term,)
-    firsts = _simple_terms()
-    logs = np.log(np.maximum(_factors(settings), 1e-30))
+    firsts = simple()
+    logs = np.log(np.maximum(columns(settings), 1e-30))
     parts = np.exp(np.array([t.powers for t in firsts]) @ logs.T)
     parts *= np.array([[t.number] for t in firsts])
     rest = [
         (firsts[i], term)
-        for i, term in _terms(values - parts, noise + 1e-6 * abs(parts), settings)
+        for i, term in _terms(values - parts, noise + 1e-6 * abs(parts), settings, columns)
         if float(f"{term.number:.2g}") == term.number and np.median(abs(values / parts[i])) > 0.01
     ]
     lost = () if (abs(values) < 10 * noise).mean() > 0.5 else None
@@ -183,6 +183,15 @@ class Method(NamedTuple):
         known = {"params": params, "vs": vs, "lr": lr, "mom": mom, "batch_size": batch_size}
         return update(*(known[name] for name in self.arguments))
 
+    def given(self, held, setting):
+        """Give what the function is called with: lists of the held arrays, and the setting."""
+        lr, mom, batch_size = setting
+        return [held[1], held[0], float(lr), float(mom), int(batch_size)]
+
+    def lists(self, arguments):
+        """Give the lists of arrays, as held, from among the arguments of a call."""
+        return arguments[1], arguments[0]
+
 
 ARGUMENTS = ("params", "vs", "lr", "mom", "batch_size")
 MOMENTUM = Method(ARGUMENTS, RATE, Term())
@@ -194,11 +203,11 @@ SGD = Method(("params", "lr", "batch_size"), RATE, Term())
 # How formulas are written.
 
 
-def _product(term):
+def _product(term, names=FACTORS):
     """Write a term without its sign, as a coefficient: "" for 1."""
     over, under = [], []
-    for factor, power in zip(FACTORS, term.powers):
-        name = factor if len(factor) == 1 or "B" in factor else f"({factor})"
+    for factor, power in zip(names, term.powers):
+        name = f"({factor})" if set(factor) & set("−+") and factor[0] != "(" else factor
         size = {1: name, 0.5: f"√{name}", 2: f"{name}²", 3: f"{name}³"}.get(
             abs(power), f"{name}^{abs(power):g}"
         )
@@ -211,9 +220,9 @@ def _product(term):
     return "".join(over) + ("/" if under and over else ""), below
 
 
-def _written(term, symbol):
+def _written(term, symbol, names=FACTORS):
     """Write a term times a symbol, without its sign."""
-    above, below = _product(term)
+    above, below = _product(term, names)
     if not below:
         return (above + symbol) or "1"
     if not above:
@@ -221,10 +230,10 @@ def _written(term, symbol):
     return f"({above}{below}){symbol}" if symbol else above + below
 
 
-def _bare(term):
+def _bare(term, names=FACTORS):
     """Write a term by itself, without its sign."""
-    text = _written(term, "")
-    return text[1:-1] if text in ("(1−γ)", "(1+γ)") else text
+    text = _written(term, "", names)
+    return text[1:-1] if text[1:-1] in names and text[0] == "(" else text
 
 
 def _side(coefficients, symbols):
@@ -262,6 +271,27 @@ class _FoundError(Exception):
     """Carries a verdict out of whatever is going on."""
 
 
+def _solve(design, target, floor):
+    """Fit `target` by the columns of `design`, each element to its own accuracy.
+
+    Returns
+    -------
+    coefficients, noise : numpy.ndarray
+        Of each column.
+    fits : bool
+        Whether the fit is good.
+    """
+    weight = 1 / (abs(target) + floor)
+    for _ in range(2):
+        inverse = np.linalg.pinv(design * weight[:, None], rcond=1e-12)
+        inverse[~design.any(axis=0)] = 0  # of velocities of zero there is nothing to tell
+        found = inverse @ (target * weight)
+        weight = 1 / (abs(design) @ abs(found) + floor)
+    left = abs(target - design @ found) * weight
+    noise = (3e-7 + 4 * left.std()) * np.sqrt((inverse**2).sum(axis=1))
+    return found, noise, (left <= FLOAT).all()
+
+
 class Look(NamedTuple):
     """What was seen: the arrays before (x, v, g) and after (v, x) a call at each setting."""
 
@@ -297,16 +327,9 @@ class Look(NamedTuple):
         for s, line in np.ndindex(coefficients.shape[:2]):
             old, target = self.before[s, :, i], self.after[s, line, i]
             design = np.column_stack([*old, np.ones(old.shape[1])])
-            weight = 1 / (abs(target) + SPARE * abs(old).sum(axis=0))
-            for _ in range(2):  # each element to its own accuracy
-                inverse = np.linalg.pinv(design * weight[:, None], rcond=1e-12)
-                inverse[~design.any(axis=0)] = 0  # of velocities of zero there is nothing to tell
-                found = inverse @ (target * weight)
-                weight = 1 / (abs(design) @ abs(found) + SPARE * abs(old).sum(axis=0))
-            coefficients[s, line] = found
-            left = abs(target - design @ found) * weight
-            noise[s, line] = (3e-7 + 4 * left.std()) * np.sqrt((inverse**2).sum(axis=1))
-            linear[line] &= (left <= FLOAT).all()
+            found = _solve(design, target, SPARE * abs(old).sum(axis=0))
+            coefficients[s, line], noise[s, line] = found[:2]
+            linear[line] &= found[2]
         return coefficients, noise, linear
 
 
@@ -368,21 +391,20 @@ class Subject:
 
         return [[drawn(shape, which) for shape in shapes] for which in range(3)]
 
-    def steps(self, x, v, gs, settings):
-        """Call the function once for each of `gs`, and give the new [v, x] after each call."""
-        held = [[nd.array(a, dtype="float32") for a in arrays] for arrays in (v, x)]
-        for param in held[1]:
+    def steps(self, x, *state, gs, settings):
+        """Call the function once for each of `gs`, and give the new [*state, x] after each call."""
+        held = [[nd.array(a, dtype="float32") for a in arrays] for arrays in (*state, x)]
+        for param in held[-1]:
             param.attach_grad()
         given = [list(arrays) for arrays in held]
         states = []
-        for grads, (lr, mom, batch_size) in zip(gs, settings):
-            for param, grad in zip(held[1], grads):
+        for grads, setting in zip(gs, settings):
+            for param, grad in zip(held[-1], grads):
                 param.grad[:] = grad
-            arguments = given[1], given[0], float(lr), float(mom), int(batch_size)
-            states.append(self._call(held, arguments))
+            states.append(self._call(held, self.method.given(given, setting)))
             for mine, theirs in zip(held, given):
                 theirs[:] = mine
-            for param in held[1]:
+            for param in held[-1]:
                 if param.grad is None:
                     param.attach_grad()
         return states
@@ -399,7 +421,7 @@ class Subject:
         def run():
             self.returned |= bool(new_arrays(self.method.call(self.update, *arguments)))
             # A new array in a list is looked at in place of ours: it tells what is meant.
-            for mine, theirs in zip(held, (arguments[1], arguments[0])):
+            for mine, theirs in zip(held, self.method.lists(arguments)):
                 for i, array in enumerate(theirs[: len(mine)]):
                     if new_arrays(array) and getattr(array, "shape", 0) == mine[i].shape:
                         self.replaced = True
@@ -412,13 +434,15 @@ class Subject:
         raise _FoundError(fault)
 
     def step(self, before, setting):
-        """Call the function once: (3, parameter, element) of x, v, g give (2, ...) of v, x."""
-        x, v, g = before.reshape(3, -1, *SHAPE)
-        return np.reshape(self.steps(x, v, [g], [setting]), (2, *before.shape[1:]))
+        """Call the function once: (parameter, element) of x, v, g give those of v, x."""
+        *old, g = before.reshape(len(before), -1, *SHAPE)
+        after = self.steps(*old, gs=[g], settings=[setting])
+        return np.reshape(after, (len(old), *before.shape[1:]))
 
     def draw_flat(self, count):
         """Draw what `step` takes, for so many parameters."""
-        return np.reshape(self.draw([SHAPE] * count), (3, count, -1)).astype("float32")
+        drawn = self.draw([SHAPE] * count)
+        return np.reshape(drawn, (len(drawn), count, -1)).astype("float32")
 
     def look(self, special=None, scale=1.0):
         """Call the function at each setting from new arrays; `special` is a key of SPECIALS."""
@@ -451,11 +475,25 @@ class Subject:
         def flat(*lists):
             return np.array([np.concatenate([a.ravel() for a in arrays]) for arrays in lists])
 
-        after = [flat(*state) for state in self.steps(x, v, gs, settings)]
+        after = [flat(*state) for state in self.steps(x, v, gs=gs, settings=settings)]
         before = [flat(v, x), *after]
         before = [(x, v, *flat(g)) for (v, x), g in zip(before, gs)]
         looks = (Look(*(np.array([a]) for a in one)) for one in zip(settings, before, after))
         return next((i for i, look in enumerate(looks) if not look.follows(rule)), None)
+
+
+# What is said where these are missing holds if nothing else stands in their place, but for these.
+ALONE = {key: {"sign"} for key in (("keep", "γ"), ("km", "β₁"), ("ks", "β₂"))}
+ALONE |= {key: {"sign", "η", "|B|"} for key in (("gm", "1−β₁"), ("gs", "1−β₂"))}
+
+
+class Table(NamedTuple):
+    """The words for how a method's factors may differ from those asked for."""
+
+    factors: tuple
+    rows: dict  # what is said of differences in powers
+    parts: dict  # how each part of the formulas is called
+    arguments: dict  # by factor, the argument that it stands for
 
 
 # What there is to say. The first table is of powers: where the factors of a part differ from those
@@ -568,6 +606,7 @@ PARTS = {
     "gain": ("梯度", "the gradient"),
     "step": ("x 的步子", "the step of x"),
 }
+TABLE = Table(FACTORS, ROWS, PARTS, {"η": "lr", "γ": "mom", "|B|": "batch_size"})
 # Of other differences than those of powers.
 NAMES = {
     "uphill": (
@@ -795,10 +834,10 @@ def _single(coefficients, symbol):
     return coefficient[0] if coefficient and len(coefficient) == 1 else None
 
 
-def _differences(part, term, asked):
+def _differences(part, term, asked, names=FACTORS):
     """Give how a part's factors differ from those asked for: {(part, factor): power}."""
     ratio = term.times(asked, -1)
-    found = {(part, factor): power for factor, power in zip(FACTORS, ratio.powers) if power}
+    found = {(part, factor): power for factor, power in zip(names, ratio.powers) if power}
     if abs(abs(ratio.number) - 1) > 1e-3:
         found[part, "number"] = abs(ratio.number)
     if part == "keep" and ratio.number < 0:
@@ -806,48 +845,55 @@ def _differences(part, term, asked):
     return found
 
 
-def _of_powers(left, has, asked):
+def _of_powers(left, has, asked, table):
     """Say what the differences are: by the longest row that fits, then the next.
 
     `has` and `asked` are the terms of each part.
     """
 
     def wanted(part, factor):
-        return asked[part].powers[FACTORS.index(factor)]
+        return asked[part].powers[table.factors.index(factor)]
 
     for part, size in [(part, n) for (part, factor), n in left.items() if factor == "number"]:
-        absent = {"η": -1, "γ": -1, "|B|": 1}  # the power by which a factor is missing
-        keys = [f for f in absent if left.get((part, f)) == absent[f] and wanted(part, f)]
-        names = {"η": "lr", "γ": "mom", "|B|": "batch_size"}
-        argument = " / ".join(names[factor] for factor in keys)
+        missing = {f: wanted(part, f) for f in table.arguments}
+        keys = [f for f, n in missing.items() if n and left.get((part, f)) == -n]
+        argument = " / ".join(table.arguments[factor] for factor in keys)
         if argument:
-            number = 1 / size if keys == ["|B|"] else size
+            number = 1 / size if all(missing[key] < 0 for key in keys) else size
+            if len(keys) == 1:  # |B|², too, stands for |B|
+                number **= 1 / abs(missing[keys[0]])
             kept = keys == ["η"] and abs(size / SETTINGS[0, 0] - 1) < 1e-3
-            for text in [ROWS["first" if kept else "fixed"]]:
+            for text in [table.rows["first" if kept else "fixed"]]:
                 yield tuple(t.format(argument=argument, number=f"{number:.3g}") for t in text)
             for factor in (*keys, "number"):
                 del left[part, factor]
-    for row in sorted(ROWS, key=lambda row: -row.count(",")):
+    for row in sorted(table.rows, key=lambda row: -row.count(",")):
         words = [key.split(" ") for key in row.split(", ")]
         pattern = {(key[0], key[1]): float(key[2]) for key in words if len(key) == 3}
         fits = pattern and all(left.get(key) == power for key, power in pattern.items())
         # Where no learning rate belongs none is missing.
         fits = fits and all(n > 0 or key[1] != "η" or wanted(*key) for key, n in pattern.items())
-        keeps = {key for key in left if key[0] == "keep" and key[1] != "sign"}
-        if fits and not (("keep", "γ") in pattern and keeps - set(pattern)):
-            yield ROWS[row]
+        beside = {
+            (part, factor)
+            for key in set(pattern) & set(ALONE)
+            for part, factor in left
+            if part == key[0] and factor not in ALONE[key]
+        }
+        if fits and not beside - set(pattern):
+            yield table.rows[row]
             for key in pattern:
                 del left[key]
-    for part in PARTS:
+    for part in table.parts:
         rest = {factor: power for (p, factor), power in left.items() if p == part}
         lost = (n * wanted(part, f) < 0 or n != int(n) for f, n in rest.items() if f != "number")
         row, term = ("carries", has[part]) if any(lost) else ("factor", None)
         if rest:
-            powers = tuple(rest.get(factor, 0) for factor in FACTORS)
+            powers = tuple(rest.get(factor, 0) for factor in table.factors)
             ratio = Term(rest.get("number", 1.0), powers)
-            what = _bare(term) if term else _written(ratio, "")
-            words = {"factor": what, "asked": _bare(asked[part])}
-            yield tuple(t.format(part=p, **words) for t, p in zip(ROWS[row], PARTS[part]))
+            what = _bare(term, table.factors) if term else _written(ratio, "", table.factors)
+            words = {"factor": what, "asked": _bare(asked[part], table.factors)}
+            both = zip(table.rows[row], table.parts[part])
+            yield tuple(text.format(part=name, **words) for text, name in both)
 
 
 def _same(coefficients):
@@ -943,7 +989,7 @@ def _mistakes(rule, method):
             differences |= _differences(part, term, asked[part])
     if plain:
         asked["gain"] = method.gain.times(method.step)
-    return [*names, *_of_powers(differences, has, asked)], sign
+    return [*names, *_of_powers(differences, has, asked, TABLE)], sign
 
 
 # From what is seen to the verdict.
