@@ -194,7 +194,7 @@ def faults(session):
 
 @nox.session(venv_backend="none")
 def arm(session):
-    """Run the notebooks in an arm64 Debian under emulation; after --, notebooks may be named."""
+    """Run the chapter in an arm64 Debian under emulation; after --, other notebooks may be named."""
     session.run("nice", sys.executable, "tests/arm.py", *session.posargs)
 
 

@@ -1,6 +1,6 @@
-"""Run the notebooks in an arm64 Debian, emulated on another processor: `nox -s arm` calls this.
+"""Run the chapter in an arm64 Debian, emulated on another processor: `nox -s arm` calls this.
 
-Arguments choose among them: notebooks/zh/momentum-scratch.ipynb. The doctor runs before, twice, and
+Arguments name other notebooks: notebooks/zh/momentum-why.ipynb. The doctor runs before, twice, and
 is undone between. Without debootstrap, qemu or root's rights, the first line says what is missing.
 What is mounted is mounted in a namespace of its own, which ends with each command.
 """
@@ -94,13 +94,11 @@ def main():
         print(f"Skipped: {reason}.")
         return 0
     chapter = [f"notebooks/{language}/momentum-scratch.ipynb" for language in ("zh", "en")]
-    others = sorted(str(one.relative_to(ROOT)) for one in ROOT.glob("notebooks/zh/*.ipynb"))
-    paths = sys.argv[1:] or [*chapter, *(one for one in others if one not in chapter)]
     with tempfile.TemporaryDirectory() as folder:
         debian = Path(folder, "debian")
         make(debian)
         try_the_doctor(debian)
-        return sum([not try_a_notebook(debian, path) for path in paths])
+        return sum([not try_a_notebook(debian, path) for path in sys.argv[1:] or chapter])
 
 
 if __name__ == "__main__":
