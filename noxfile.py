@@ -40,6 +40,7 @@ def install(session, requirements):
     # The files are complete; mxnet alone asks for a numpy that later Pythons don't have.
     session.install("--require-hashes", "--no-deps", "-r", requirements, env=env)
     session.run_install("python", "tools/mxnet_numpy.py", silent=True)
+    session.run_install("python", "tools/mxnet_arm.py")  # does nothing but on Linux aarch64
 
 
 @nox.session(python=PYTHON)
@@ -79,7 +80,7 @@ def test(session):
 
 
 # What proves robustness by repetition: a session each, so that one can be run alone.
-DEEP = ("editions", "kernels", "repetitions", "faults")
+DEEP = ("editions", "kernels", "repetitions", "faults", "arm")
 
 
 @nox.session(venv_backend="none")
@@ -191,6 +192,12 @@ def faults(session):
     session.run("python", "-W", "ignore", "tests/kill_fifty.py", *session.posargs)
 
 
+@nox.session(venv_backend="none")
+def arm(session):
+    """Run the chapter in an arm64 Debian under emulation; after --, other notebooks may be named."""
+    session.run("nice", sys.executable, "tests/arm.py", *session.posargs)
+
+
 # The known vulnerabilities that we live with: {id: why it can't be mended here, and does no harm}.
 # MXNet 1.9.1 is its last release and needs numpy before 1.24, which gets no fixes either: what is
 # found in these two can only be accepted here, or what it touches be avoided.
@@ -262,5 +269,6 @@ def dev(session):
         "--require-hashes",
         "--requirement=requirements-dev.txt",
     )
-    session.run(".venv/bin/python", "tools/mxnet_numpy.py", external=True)
+    for tool in ("tools/mxnet_numpy.py", "tools/mxnet_arm.py"):
+        session.run(".venv/bin/python", tool, external=True)
     session.run(".venv/bin/pre-commit", "install", external=True)

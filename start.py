@@ -36,10 +36,12 @@ WORDS = {
         "`wsl --install`) and do in it what README.md says for Ubuntu, or use the course in a "
         "browser or a container ({help}).",
         "apple": "MXNet 1.9.1 has no pip package for Apple silicon, and the 1.6.0 that pip would "
-        "take instead does not run there: use the course in a browser, in a container for "
-        "linux/amd64, or with Anaconda's MXNet ({help}).",
+        "take instead does not run there: use the course in a browser, in a container, or with "
+        "Anaconda's MXNet ({help}).",
         "musl": "MXNet 1.9.1 needs glibc, and this system has another C library (musl, as Alpine): "
         "use a container with Debian or Ubuntu, or the course in a browser ({help}).",
+        "openblas": "On Arm processors MXNet 1.9.1 needs OpenBLAS and LAPACKE: install them (Debian, "
+        "Ubuntu: `sudo apt-get install libopenblas0-pthread liblapacke`) and run this command again.",
         "bits": "MXNet 1.9.1 needs a 64-bit Python, and this one has 32 bits: install a 64-bit one, "
         "or use the course in a browser ({help}).",
         "machine": "MXNet 1.9.1 has no package for {system} on {machine}: use the course in a "
@@ -71,9 +73,11 @@ WORDS = {
         "windows": "MXNet 1.9.1 没有 Windows 的安装包：请安装 WSL2（以管理员身份运行 "
         "`wsl --install`），在里面按 README.zh.md 中 Ubuntu 的步骤操作；也可以用浏览器或容器（{help}）。",
         "apple": "MXNet 1.9.1 没有适用于 Apple 芯片的 pip 安装包，pip 会改装的 1.6.0 在上面无法运行："
-        "请用浏览器、linux/amd64 的容器，或者 Anaconda 提供的 MXNet（{help}）。",
+        "请用浏览器、容器，或者 Anaconda 提供的 MXNet（{help}）。",
         "musl": "MXNet 1.9.1 需要 glibc，而这个系统用的是别的 C 库（musl，例如 Alpine）："
         "请用 Debian 或 Ubuntu 的容器，或者用浏览器（{help}）。",
+        "openblas": "在 Arm 处理器上，MXNet 1.9.1 需要 OpenBLAS 和 LAPACKE：请先安装（Debian、Ubuntu："
+        "`sudo apt-get install libopenblas0-pthread liblapacke`），再运行一次这条命令。",
         "bits": "MXNet 1.9.1 需要 64 位的 Python，而这个 Python 是 32 位的：请安装 64 位的，"
         "或者用浏览器（{help}）。",
         "machine": "MXNet 1.9.1 没有适用于 {system} {machine} 的安装包：请用浏览器，"
@@ -157,6 +161,18 @@ def glibc():
         return False
 
 
+def loads(*names):
+    """Tell whether the system has all of these libraries."""
+    import ctypes
+
+    try:
+        for name in names:
+            ctypes.CDLL(name)
+    except OSError:
+        return False
+    return True
+
+
 def look_at_platform():
     """Stop where MXNet 1.9.1 has no package, before pip finds another version or none."""
     system, machine = platform.system(), platform.machine()
@@ -174,6 +190,11 @@ def look_at_platform():
         raise StartError("bits")
     if system == "Linux" and not glibc():
         raise StartError("musl")
+    # tools/mxnet_arm.py lets the first two stand in for the last, which is Arm's own.
+    if (system, machine) == ("Linux", "aarch64") and not (
+        loads("libopenblas.so.0", "liblapacke.so.3") or loads("libarmpl_lp64_mp.so")
+    ):
+        raise StartError("openblas")
 
 
 def find_python():

@@ -64,6 +64,12 @@ def test_the_reference_is_python_3_11_with_numpy_1_23_5():
         }
 
 
+def test_mxnets_packages_for_linux_and_macos_are_pinned():
+    (hashes,) = (hashes for one, hashes in pins("requirements.txt").items() if "mxnet==" in one)
+    files = {"x86_64": "73c045f6", "aarch64": "5e51a0c0", "macosx": "65d5dac1"}
+    assert {one.removeprefix("--hash=sha256:")[:8] for one in hashes} == set(files.values())
+
+
 def test_the_citation_is_of_this_version():
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
     pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -167,7 +173,7 @@ def test_the_doctor_names_a_package_that_is_missing(monkeypatch):
         ),
         (
             OSError("libarmpl_lp64_mp.so: cannot open shared object file: No such file"),
-            "Arm Performance Libraries",
+            "apt-get install libopenblas0-pthread liblapacke",
         ),
         (OSError("libmxnet.so: file too short"), "cannot be loaded: libmxnet.so: file too short"),
         (AttributeError("module 'numpy' has no attribute 'bool'"), "AttributeError: module"),

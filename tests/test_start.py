@@ -27,6 +27,8 @@ FAKES = {
     "machine": "import platform; platform.machine = lambda: 'riscv64'",
     "bits": "import sys; sys.maxsize = 2**31 - 1",
     "musl": "import os; os.confstr = lambda name: None",
+    "openblas": "import ctypes, platform; platform.machine = lambda: 'aarch64'\n"
+    "def CDLL(name): raise OSError\nctypes.CDLL = CDLL",
     "version": "import sys, shutil; sys.version_info = (3, 15, 0); shutil.which = lambda name: None",
     "venv": "import subprocess; subprocess.call = lambda *a, **k: 1",
     "locked": "import os; os.access = lambda path, mode: False",

@@ -1,9 +1,18 @@
-"""Say in a sentence what keeps the course from running here (`python tools/doctor.py`)."""
+"""Say in a sentence what keeps the course from running here (`python tools/doctor.py`).
+
+On Linux aarch64 it also makes links to OpenBLAS, which MXNet needs there, and says so; `--undo`
+removes these again. Elsewhere it changes nothing.
+"""
 
 import platform
 import re
 import sys
 from importlib.metadata import PackageNotFoundError, version
+
+try:
+    from tools import mxnet_arm
+except ImportError:  # run as a script, or by one beside it
+    import mxnet_arm
 
 INSTALL = "python -m pip install --no-deps --require-hashes -r requirements.txt"
 MEMORY = (
@@ -65,7 +74,7 @@ def import_problem():
         if not missing:
             return f"MXNet cannot be loaded: {error}"
         if missing[1].startswith(("libarmpl", "libamath", "libastring")):
-            return f"MXNet needs {missing[1]}, one of the Arm Performance Libraries; install these."
+            return mxnet_arm.MISSING
         return (
             f"The system library {missing[1]} is missing. MXNet needs libgomp and libquadmath. "
             "Debian and Ubuntu: sudo apt-get install libgomp1 libquadmath0. "
@@ -78,8 +87,15 @@ def import_problem():
 
 def problem():
     """Give the first thing that is wrong, as a sentence that says what to do, or None."""
-    return python_problem() or package_problem() or memory_problem() or import_problem()
+    return (
+        python_problem()
+        or package_problem()
+        or mxnet_arm.main()
+        or memory_problem()
+        or import_problem()
+    )
 
 
 if __name__ == "__main__":
-    sys.exit(problem())
+    undo = sys.argv[1:] == ["--undo"]
+    sys.exit(mxnet_arm.main(mxnet_arm.undo) if undo else problem())
