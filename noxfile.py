@@ -186,6 +186,22 @@ def web(session):
 
 
 @nox.session(python=DEVELOPMENT)
+def pdf(session):
+    """Build the web edition with a PDF in each language; after -- another folder may follow."""
+    install(session, "requirements-dev.txt")
+    session.run("python", "web/build.py", "--pdf", *session.posargs)
+
+
+@nox.session(python=DEVELOPMENT)
+def pack(session):
+    """Make a zip for a machine without a network; after --, `--python 3.12 --out FILE` and so on."""
+    install(session, "requirements-dev.txt")
+    paper = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    session.run("python", "web/build.py", *["--pdf"] * paper)
+    session.run("python", "tools/pack.py", *session.posargs)
+
+
+@nox.session(python=DEVELOPMENT)
 def faults(session):
     """Kill a process of a distributed run at a random moment, fifty times, and resume each time."""
     install(session, "requirements-dev.txt")

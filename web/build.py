@@ -1,6 +1,7 @@
-"""Build the web edition: `python web/build.py [FOLDER]` (default: web/_site).
+"""Build the web edition: `python web/build.py [--pdf] [FOLDER]` (default: web/_site).
 
-One site in each language from the notebooks with their stored outputs, and a page that leads there.
+One site in each language from the notebooks with their stored outputs, and a page that leads there;
+with --pdf, a PDF of each, to which its home leads.
 """
 
 import argparse
@@ -152,12 +153,13 @@ def scripts():
     return found
 
 
-def run_sphinx(folder, site):
+def run_sphinx(folder, site, *tags):
     """Make the pages of both languages, at the same time; a warning is an error."""
     command = [sys.executable, "-m", "sphinx", "--quiet", "--fail-on-warning", "--conf-dir", WEB]
     runs = []
     for language in LANGUAGES:
-        own = ["--tag", language, "--doctree-dir", folder / "doctrees" / language]
+        own = [word for tag in (language, *tags) for word in ("--tag", tag)]
+        own += ["--doctree-dir", folder / "doctrees" / language]
         pages = [folder / "notebooks" / language, folder / "html" / language]
         runs.append(subprocess.Popen(command + own + pages))
     if any([run.wait() for run in runs]):  # noqa: C419, wait for both
@@ -175,7 +177,7 @@ def prune(pages):
             path.unlink()
 
 
-def build(site, base_path=""):
+def build(site, base_path="", with_pdf=False):
     """Build the whole site in the folder `site`, anew.
 
     Parameters
@@ -183,12 +185,14 @@ def build(site, base_path=""):
     site : Path
     base_path : str
         Where the site will stand on its host; GitHub Pages: /REPOSITORY.
+    with_pdf : bool
+        Whether to make a PDF of each language, too.
     """
     shutil.rmtree(site, ignore_errors=True)
     site.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as folder:
         prepare(Path(folder))
-        run_sphinx(Path(folder), site)
+        run_sphinx(Path(folder), site, *["pdf"] * with_pdf)
     (mathjax,) = (
         file for file in files("django-static-mathjax") if file.match("es5/tex-svg-full.js")
     )
@@ -207,9 +211,16 @@ def build(site, base_path=""):
     (site / "404.html").write_text(start.substitute(MISSING, head=base))
     shutil.copy(WEB / "icon.svg", site)
     (site / ".nojekyll").touch()  # GitHub Pages would leave out _static
+    if with_pdf:
+        from web import home, pdf  # which imports what only this needs
+
+        for language in LANGUAGES:
+            (site / language / home.pdf(language)).write_bytes(pdf.make(site, language))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", nargs="?", type=Path, default=WEB / "_site")
-    build(parser.parse_args().folder, os.environ.get("BASE_PATH", ""))
+    parser.add_argument("--pdf", action="store_true", help="make the PDFs, too")
+    given = parser.parse_args()
+    build(given.folder, os.environ.get("BASE_PATH", ""), given.pdf)

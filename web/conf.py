@@ -215,7 +215,8 @@ def adapt(app, docname, source):
         return
     notebook = nbformat.reads(source[0], as_version=4)
     if docname == app.config.root_doc:
-        notebook.cells = home.cells(notebook, sources, FOLDER, repository)
+        with_pdf = tags.has("pdf")  # noqa: F821
+        notebook.cells = home.cells(notebook, sources, FOLDER, repository, with_pdf)
         notebook.cells[0].source += f"\n\n{contents()}"
     cells, sections[docname] = [], []
     for cell in notebook.cells:

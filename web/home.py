@@ -25,6 +25,7 @@ WORDS = {
         "chapters": "各章",
         "done": "练习已完成 {n}/{all}",
         "more": "另有[术语表](glossary.ipynb)、[实验台](playground.md)和[参考文献](references.md)。",
+        "paper": "整门课也有 PDF：",
         "run": "自己运行",
         "here": "网页上已经有全部运行结果，只看不用安装任何东西。想改代码、做要写函数的练习，就自己运行：",
         "places": "在浏览器里运行，不用安装，启动要等几分钟：打开“动量法——从零开始”，可以用 {places}"
@@ -50,6 +51,7 @@ WORDS = {
         "done": "{n} of {all} exercises done",
         "more": "There are also a [glossary](glossary.ipynb), a [playground](playground.md) and the "
         "[references](references.md).",
+        "paper": "The whole course as a PDF: ",
         "run": "Run it yourself",
         "here": "These pages hold all results, and reading them takes no installation. To change code, "
         "and for the exercises that ask for a function, run it yourself:",
@@ -100,12 +102,17 @@ def html(text):
     return f"```{{raw}} html\n{text}\n```"
 
 
+def pdf(language):
+    """Give the name of the PDF, which stands beside the home."""
+    return f"momentum-lab-{language}.pdf"
+
+
 def inside(name, *parts):
     """Give the text of a part of the page that has a class of its own."""
     return "\n\n".join([html(f'<div class="{name}">'), *parts, html("</div>")])
 
 
-def cells(index, sources, language, repository):
+def cells(index, sources, language, repository, with_pdf=False):
     """Give the cells of the home, from those of the notebook `index` and from all sources.
 
     Parameters
@@ -117,6 +124,8 @@ def cells(index, sources, language, repository):
     language : str
     repository : str or None
         OWNER/REPOSITORY on GitHub, if it is known.
+    with_pdf : bool
+        Whether there will be a PDF.
     """
     words = WORDS[language]
     (title,) = (cell.source for cell in index.cells if cell.id == "title")
@@ -138,9 +147,17 @@ def cells(index, sources, language, repository):
         run.append(words["places"].format(places=words["comma"].join(links)))
     run.append(words["own"].format(repository=clone if repository else words["repository"]))
     run.append(f"```sh\n{commands(language)}\n```")
+    name = pdf(language)
+    paper = [html(f'<p>{words["paper"]}<a href="{name}">{name}</a></p>')] if with_pdf else []
     texts = {
         "title": [f"# {words['title']}", hero],
-        "chapters": [f"## {words['chapters']}", needs, inside("cards", *cards), words["more"]],
+        "chapters": [
+            f"## {words['chapters']}",
+            needs,
+            inside("cards", *cards),
+            words["more"],
+            *paper,
+        ],
         "paths": [f"## {paths.strip('*')}", *each],
         "run": [f"## {words['run']}", *run],
     }
