@@ -178,6 +178,19 @@ def bench(session):
     session.run("python", "-W", "ignore", "benchmarks/run.py", *session.posargs)
 
 
+# PyTorch's own index has a build for CPUs, which pip prefers where it is set to look there; this
+# session leaves out the CUDA packages that PyPI's build for Linux needs.
+TORCH = "torch==2.13.0"
+
+
+@nox.session(python=DEVELOPMENT, venv_backend="venv")
+def rivals(session):
+    """Write what PyTorch's and optax's optimizers do, which the tests compare with ours."""
+    session.install("--require-hashes", "--no-deps", "-r", "requirements-rivals.txt")
+    session.install("--no-deps", TORCH)
+    session.run("python", "tests/rivals.py")
+
+
 @nox.session(python=DEVELOPMENT)
 def web(session):
     """Build the web edition into web/_site; after -- another folder may follow."""
@@ -254,11 +267,13 @@ def lock(session):
             f"--output-file={output}",
             *options,
             *session.posargs,
-            "pyproject.toml",
         )
 
-    pin("requirements.txt", VERSIONS[0])
-    pin("requirements-dev.txt", REFERENCE, "--group=dev", "--constraint=requirements.txt")
+    pin("requirements.txt", VERSIONS[0], "pyproject.toml")
+    development = ("--group=dev", "--constraint=requirements.txt", "pyproject.toml")
+    pin("requirements-dev.txt", REFERENCE, *development)
+    # Without mxnet, and so without pyproject's word on numpy
+    pin("requirements-rivals.txt", REFERENCE, "--no-config", "--group=rivals")
 
 
 @nox.session(venv_backend="none")

@@ -5,6 +5,7 @@ import re
 import mxnet as mx
 import numpy as np
 import pytest
+import rivals
 from common import outputs
 from mxnet import autograd, gluon
 
@@ -68,32 +69,52 @@ def test_an_unknown_form_is_refused_by_name():
         convert_lr(0.1, 0.9, "course", "jax")
 
 
-@pytest.mark.parametrize("dampening", [0, 0.5])
-def test_pytorch_itself(dampening):
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed; the course does without")
-    lr = convert_lr(0.04, MOM, "course", "pytorch", dampening)
-    x = torch.tensor(START, requires_grad=True)
-    optimizer = torch.optim.SGD([x], lr=lr, momentum=MOM, dampening=dampening)
-    points = []
-    for t in range(UPDATES):
-        x.grad = torch.tensor(CURVATURE) * (x.detach() - np.sin(t)) * (t > 0)
-        optimizer.step()
-        points.append(x.detach().numpy().copy())
-    np.testing.assert_allclose(points, path("course", [0.04] * UPDATES), rtol=1e-9)
+COURSE_LR = 0.04  # what the rivals' learning rates are converted from
 
 
-def test_optax_itself():
-    reason = "optax is not installed; the course does without"
-    optax = pytest.importorskip("optax", reason=reason)
-    optimizer = optax.sgd(convert_lr(0.04, MOM, "course", "optax"), momentum=MOM)
-    x = START.astype("float32")
-    state, points = optimizer.init(x), []
-    for t in range(UPDATES):
-        gradient = (CURVATURE * (x - np.sin(t)) * (t > 0)).astype("float32")
-        updates, state = optimizer.update(gradient, state)
-        x = x + np.asarray(updates)
+def course_path(lrs, from_update=0):
+    """Follow the course's rule in float64 on the rivals' problem."""
+    x, v, points = rivals.START, 0, []
+    for t, lr in enumerate(lrs):
+        v = MOM * v + lr * rivals.gradient(x, t, from_update)
+        x = x - v
         points.append(x)
-    np.testing.assert_allclose(points, path("course", [0.04] * UPDATES), rtol=1e-3, atol=1e-4)
+    return np.array(points)
+
+
+@pytest.mark.parametrize(
+    "rival, case, form, dampening",
+    [
+        ("torch", "sgd", "pytorch", 0),
+        ("torch", "sgd, dampening, at rest", "pytorch", 0.5),
+        ("optax", "sgd", "optax", 0),
+        ("optax", "trace", "optax", 0),
+    ],
+)
+def test_pytorch_and_optax_themselves(rival, case, form, dampening):
+    _, settings = rivals.CASES[rival][case]
+    lr = convert_lr(COURSE_LR, MOM, "course", form, dampening)
+    assert settings["lr"] == pytest.approx(lr, rel=1e-15)
+    expected = course_path([COURSE_LR] * rivals.UPDATES, settings.get("from_update", 0))
+    np.testing.assert_allclose(rivals.stored(rival, case), expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("rival", ["torch", "optax"])
+def test_at_a_decay_pytorch_and_optax_part_from_the_course(rival):
+    _, settings = rivals.CASES[rival]["sgd, decay"]
+    course, theirs = (
+        course_path(rivals.learning_rates(settings["lr"])),
+        rivals.stored(rival, "sgd, decay"),
+    )
+    half = rivals.UPDATES // 2
+    np.testing.assert_allclose(theirs[:half], course[:half], rtol=1e-12, atol=1e-12)
+    assert np.abs(theirs[half] - course[half]).max() > 0.01
+
+
+def test_pytorch_does_not_dampen_its_first_gradient():
+    ours = course_path([COURSE_LR] * rivals.UPDATES)[0] - rivals.START
+    theirs = rivals.stored("torch", "sgd, dampening")[0] - rivals.START
+    np.testing.assert_allclose(theirs, ours / (1 - 0.5), rtol=1e-12)
 
 
 def test_the_trainer_follows_the_same_trajectory():

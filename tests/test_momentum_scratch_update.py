@@ -3,6 +3,7 @@
 import mxnet as mx
 import numpy as np
 import pytest
+import rivals
 from mxnet import autograd, gluon, nd
 
 import utils
@@ -97,21 +98,22 @@ def test_gluons_trainer(problem, lrs):
     np.testing.assert_allclose(ours(problem, lrs), path, rtol=1e-4, atol=1e-5)
 
 
-def test_pytorch_at_a_constant_learning_rate(problem):
-    """PyTorch has η outside the velocity, which makes no difference while η is constant."""
-    torch = pytest.importorskip("torch", reason="PyTorch is not installed; the course does without")
-    X, y, w, b = (torch.tensor(array) for array in problem)
-    w.requires_grad_()
-    b.requires_grad_()
-    optimizer = torch.optim.SGD([w, b], lr=LR, momentum=MOM)
+@pytest.mark.parametrize("rival", ["torch", "optax"])
+@pytest.mark.parametrize("case", ["sgd", "sgd, decay"])
+def test_pytorch_and_optax_while_the_learning_rate_is_constant(rival, case):
+    """Both have η outside the velocity, which makes no difference while η is constant."""
+    _, settings = rivals.CASES[rival][case]
+    param, v = (nd.array(one, dtype="float64") for one in (rivals.START, 0 * rivals.START))
+    param.attach_grad()
     path = []
-    for start in range(0, len(X), BATCH_SIZE):
-        rows = slice(start, start + BATCH_SIZE)
-        optimizer.zero_grad()
-        (((X[rows] @ w + b).ravel() - y[rows]) ** 2 / 2).mean().backward()
-        optimizer.step()
-        path.append([*w.detach().numpy().ravel(), *b.detach().numpy()])
-    np.testing.assert_allclose(ours(problem, CONSTANT), path, rtol=1e-4, atol=1e-4)
+    for t, lr in enumerate(rivals.learning_rates(settings["lr"])):
+        gradient = rivals.gradient(param.asnumpy(), t)
+        param.grad[:] = nd.array(gradient * BATCH_SIZE, dtype="float64")
+        sgd_momentum([param], [v], lr, MOM, BATCH_SIZE)
+        path.append(param.asnumpy())
+    theirs, half = rivals.stored(rival, case), rivals.UPDATES // 2
+    np.testing.assert_allclose(path[:half], theirs[:half], rtol=1e-12, atol=1e-12)
+    assert np.allclose(path[half:], theirs[half:], rtol=1e-12, atol=1e-12) == (case == "sgd")
 
 
 @pytest.mark.parametrize("mom", [0, 0.5, 0.9, 0.99])
