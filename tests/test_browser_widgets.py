@@ -42,14 +42,12 @@ def test_keys_are_the_widgets_and_pictures_are_saved(new_page, lab):
 
     def tries(widget, focuses, eta, gamma):
         for name, focus in focuses.items():
-            for text, shown in (("0.05", "0.05"), ("0,3", "0.3")):
+            focus()
+            # Letters typed there are no commands: of inserting, deleting, restarting.
+            page.keyboard.type("abc d d 0 0", delay=PERSON)
+            for label, text, shown in ((eta, "0.05", "0.05"), (gamma, "0,3", "0.3")):
                 focus()
-                # Letters typed there are no commands: of inserting, deleting, restarting.
-                page.keyboard.type("abc d d 0 0", delay=PERSON)
-                focus()
-                types_into(widget, eta, text, shown, name)
-                focus()
-                types_into(widget, gamma, text, shown, name)
+                types_into(widget, label, text, shown, name)
             assert page.locator(".jp-Dialog").count() == 0, name
             assert sources(page) == before, name
 

@@ -315,17 +315,20 @@ def test_a_right_update_passes_in_any_form(number):
 
 
 @pytest.mark.parametrize(
-    "seed",
+    ("seed", "count"),
     # One that does not change; and, for what nobody has thought of, a new one in each run.
-    [11, pytest.param(np.random.SeedSequence().entropy, marks=pytest.mark.deep, id="new")],
+    [
+        (11, 120),
+        pytest.param(np.random.SeedSequence().entropy, 500, marks=pytest.mark.deep, id="new"),
+    ],
 )
-def test_500_random_updates_are_identified(seed, monkeypatch):
+def test_random_updates_are_identified(seed, count, monkeypatch):
     """Linear updates of random coefficients, each written in one of several ways, and right ones."""
     monkeypatch.setattr(updates, "PARAMS", 1)  # for speed
     rng = np.random.default_rng(seed)
     names = ("lr", "mom", "(1-mom)", "(1+mom)", "B")
     said = {}
-    for _ in range(500):
+    for _ in range(count):
         terms, codes = {}, {}
         for part in ("keep", "gain", "step", "ahead"):
             size = np.zeros(1)
@@ -372,7 +375,7 @@ def test_500_random_updates_are_identified(seed, monkeypatch):
         # By the new velocity or by the old one, x may have two formulas that are equally short.
         assert kind in ("nesterov", "x first") or rule == expected, where
         said[kind] = said.get(kind, 0) + (rule == expected)
-    assert sum(said.values()) > 450
+    assert sum(said.values()) > 0.9 * count
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,7 @@ def test_nothing_that_a_learner_wrote_is_lost_in_any_update(course, seed):
     assert copies.update("en") == []
 
 
+@pytest.mark.deep  # executes the chapter
 def test_an_answered_notebook_gets_the_same_verdicts_after_an_update(course):
     for name in ("utils.py", "course"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, course / name)

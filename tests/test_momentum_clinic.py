@@ -46,7 +46,9 @@ def curves_of(seed, functions):
 
 
 # The notebook's own order of examples, seed + 1 = 8, and others.
-@pytest.fixture(scope="module", params=(8, 11, 17))
+@pytest.fixture(
+    scope="module", params=(8, *(pytest.param(one, marks=pytest.mark.deep) for one in (11, 17)))
+)
 def curves(request):
     """Give the loss curves of the ward: 0 is the healthy one, the patients are 1 to 7."""
     functions = [sgd_momentum, *(patient(number) for number in PATIENTS)]

@@ -105,12 +105,14 @@ def test_at_the_other_end_of_the_valley_the_training_loss_is_far_lower_and_no_mo
     assert 100 * accuracies.mean() == pytest.approx(means[1], abs=0.6)
 
 
+@pytest.mark.deep
 def test_with_another_seed_momentum_is_better_on_a_part(chapter):
     gains = judge(chapter, 0.05, 0.9, seed=20)[1] - judge(chapter, 0.4, 0, seed=20)[1]
     assert 100 * gains.max() > 0.6
     assert gains.min() < 0
 
 
+@pytest.mark.deep
 def test_without_decay_a_small_learning_rate_ends_lower_and_a_large_one_now_and_then(chapter):
     train = np.setdiff1d(chapter["order"], chapter["folds"][0])
 

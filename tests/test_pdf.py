@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
 
 import nbformat
@@ -101,7 +102,9 @@ def look(site, language, names, made):
 
 @needs_chromium
 def test_a_chapter_on_paper(site):
-    made = pdf.make(site, "zh", ["momentum-gluon"])
+    # In a thread: another test of this worker may have a Playwright of its own.
+    with ThreadPoolExecutor(1) as thread:
+        made = thread.submit(pdf.make, site, "zh", ["momentum-gluon"]).result()
     reader, marks, _ = look(site, "zh", ["momentum-gluon"], made)
     assert len(reader.pages) > 8
     exercises = [title for depth, title, _ in marks if depth == 2]

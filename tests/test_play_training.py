@@ -93,7 +93,10 @@ def assert_near(found, expected):
 # In Python; that the losses are those of the chapter's own loop, test_momentum_scratch.py tests.
 
 
-@pytest.mark.parametrize("batch_size", [1, 7, 10, 64, 300, 999, 1000])
+@pytest.mark.parametrize(
+    "batch_size",
+    [7, 300, 1000, *(pytest.param(one, marks=pytest.mark.deep) for one in (1, 10, 64, 999))],
+)
 def test_the_losses_are_those_of_mxnet_in_float64(serve, batch_size):
     """Short last minibatches, up to the fifth epoch, γ from 0 to near 1; some diverge."""
     widget = training(num_epochs=5)

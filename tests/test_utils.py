@@ -132,6 +132,7 @@ def test_one_gather_an_epoch(monkeypatch):
     assert len(calls) == 2  # features and labels
 
 
+@pytest.mark.deep  # three seconds of arithmetic
 def test_right_above_2_to_the_24_examples():
     """As float32, the indices there would be rounded to even numbers, and odd examples left out."""
     num_examples = 2**24 + 5

@@ -135,6 +135,7 @@ def barriers(page, **options):
 
 # Chapters whose pages hold nothing that another's does not
 ALIKE = {"gd-sgd-scratch", "momentum-gluon", "momentum-noise", "momentum-real", "momentum-clinic"}
+ALIKE |= {"momentum-adam", "momentum-today"}
 
 
 # What its files say, test_web.py reads of every page in both languages. Opened, pages differ in the
