@@ -139,13 +139,13 @@ def _decay_in_gradient(params, states, lr, beta1, beta2, eps, t, batch_size, wei
 BUGS = {
     "bias correction": (
         _uncorrected,
-        "若是漏了偏差修正，头几步的大小就不对，几百步以后就看不出来了。看看代码里 m 和 s 各除以什么。",
-        "without a bias correction the first steps would have the wrong size, and after hundreds of "
+        "若是漏了偏差修正，头几步的大小就不对，几千步以后就看不出来了。看看代码里 m 和 s 各除以什么。",
+        "without a bias correction the first steps would have the wrong size, and after thousands of "
         "updates nothing be left to see. What are m and s divided by in the code?",
     ),
     "decay in gradient": (
         _decay_in_gradient,
-        "若是衰减进了梯度，weight_decay 就会出现在 m 和 s 之前，λ = 0 时与健康的没有区别。",
+        "若是衰减进了梯度，代码里 weight_decay 就会出现在算 m 和 s 之前，λ = 0 时与健康的没有区别。",
         "with the decay in the gradient, weight_decay would enter before m and s do, and with λ = 0 "
         "there would be no difference.",
     ),
@@ -156,7 +156,7 @@ BUGS = {
     ),
     "root": (
         None,
-        "若是漏了开方，梯度放大 10 倍，步子就缩到十分之一。",
+        "若是漏了开方，梯度增大到 10 倍，步子就缩小为十分之一。",
         "without the root, gradients 10 times as large would make steps a tenth as large.",
     ),
     "swapped": (

@@ -122,7 +122,7 @@ newton_schulz_steps = question(
             ),
             "eight": (
                 near(8),
-                "超过 0.5 的时候更早；从零开始数，循环一次加一。",
+                "超过 0.5 还要更早；从零开始数，循环一次加一。",
                 "it exceeds 0.5 earlier; count from zero, and add one for each step.",
             ),
             "a fraction": (
@@ -170,11 +170,11 @@ sick_muon = question(
         },
     ),
     right=(
-        "先正交化、后累积：缓冲区于是是正交矩阵的加权和，奇异值能长到 1/(1−γ) = 10。"
+        "先正交化、后累积：缓冲区就成了正交矩阵的加权和，奇异值能长到约 1/(1−γ) = 10。"
         "先累积、后正交化，步子才不看缓冲区有多大。",
         "it orthogonalizes first and accumulates then, so the buffer is a weighted sum of orthogonal "
-        "matrices, whose singular values grow up to 1/(1−γ) = 10. Accumulate first, and the step no "
-        "longer depends on the buffer's size.",
+        "matrices, whose singular values grow up to about 1/(1−γ) = 10. Accumulate first, and the step "
+        "no longer depends on the buffer's size.",
     ),
 )
 
@@ -429,7 +429,7 @@ def lion(update):
 
     if told(_lion()):
         return right(
-            "先用 β₁ 混合、取符号、走一步，再用 β₂ 更新缓冲区；衰减不经过符号。",
+            "先用 β₁ 混合、取符号、走一步，再用 β₂ 更新缓冲区；衰减加在符号之外。",
             "mixed by β₁, its sign taken, a step made, then the buffer updated by β₂; no sign is taken "
             "of the decay.",
         )
