@@ -64,7 +64,7 @@ uncorrected_moment = question(
             "the correction": (
                 about(1 / (1 - 0.9**10)),
                 "那是修正时乘上的倍数；问的是修正之前的 m。",
-                "that is what the correction multiplies by; m before it was asked for.",
+                "that is the factor of the correction; the question is about m before it.",
             ),
             "t from 0": (
                 about(1 - 0.9**9),
@@ -94,7 +94,7 @@ uncorrected_moment = question(
         },
         otherwise=(
             "第一次更新之后 m = 0.1；每次把 m 与 1 的差乘以 0.9。",
-            "after the first update m = 0.1; each one multiplies what m lacks to 1 by 0.9.",
+            "after the first update m = 0.1; each one multiplies what m is short of 1 by 0.9.",
         ),
     ),
     right=(

@@ -133,7 +133,7 @@ newton_schulz_steps = question(
         },
         otherwise=(
             "小的奇异值每步乘以约 3.4445；乘几次，0.0002 才超过 0.5？",
-            "a small singular value is multiplied by about 3.4445 in each step. How often, until "
+            "a small singular value is multiplied by about 3.4445 in each step. How many times, until "
             "0.0002 exceeds 0.5?",
         ),
     ),
@@ -430,8 +430,8 @@ def lion(update):
     if told(_lion()):
         return right(
             "先用 β₁ 混合、取符号、走一步，再用 β₂ 更新缓冲区；衰减加在符号之外。",
-            "mixed by β₁, its sign taken, a step made, then the buffer updated by β₂; no sign is taken "
-            "of the decay.",
+            "mixed with β₁, then the sign, then the step, then the buffer with β₂; the decay stays "
+            "outside the sign.",
         )
     arrays, _, new = seen[0]
     still = [
@@ -497,7 +497,7 @@ def _part(seen):
         return (
             "缓冲区对了，参数不对：c 由旧的 m 和 g 混合而成，再取符号；衰减另加。",
             "the buffer is right, the parameters are not: c mixes the old m and g, then its sign is "
-            "taken; the decay comes beside it.",
+            "taken; the decay is added outside the sign.",
         )
     return (
         "参数和缓冲区都不对。一次做一件事：先写平均梯度 g，再写 c，然后走一步，最后更新 m。",
