@@ -281,8 +281,22 @@ def mistaken(rule):
 
 @pytest.mark.parametrize("name", momentum_today.MISTAKES)
 def test_lion_names_the_mistake(name):
-    verdict = checks.lion.judge(mistaken(momentum_today.MISTAKES[name][0]))
+    verdict = checks.lion.judge(mistaken(momentum_today._lion(**momentum_today.MISTAKES[name][0])))
     assert (verdict.kind, verdict.hint) == ("wrong", name)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("β₁ in both", "decay without lr"),
+        ("no batch size", "uphill"),
+        ("no decay", "signs averaged"),
+    ],
+)
+def test_lion_names_two_mistakes_at_once(names):
+    parts = [momentum_today.MISTAKES[name][0] for name in names]
+    verdict = checks.lion.judge(mistaken(momentum_today._lion(**parts[0], **parts[1])))
+    assert set(verdict.hint.split("; ")) == set(names)
 
 
 def lion_with(line):

@@ -647,6 +647,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "s 只增不减，取的是新旧两者中较大的：那是 AMSGrad。",
         "s never shrinks, as the larger of the old and the new one is taken: that is AMSGrad.",
     ),
+    "s larger": (
+        "新的 s 取的是两者中较大的，像 Adamax 那样；应当是加权平均。",
+        "the new s is the larger of two, as in Adamax; it is to be an average.",
+    ),
     "m lost": (
         f"m 没有变。{_KEPT[0]}".format(n="m"),
         f"m does not change. {_KEPT[1]}".format(n="m"),
@@ -658,6 +662,21 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     "both lost": (
         f"m 和 s 都没有变。{_KEPT[0]}".format(n="m"),
         f"neither m nor s changes. {_KEPT[1]}".format(n="m"),
+    ),
+    "m fresh": (
+        "m 没有变，步子里的 m 是从零算起的：每次调用都新建了 m？要用 states 里的那个，原地更新。",
+        "m does not change, and the step has one that starts from zero. Is a new m made in each call? "
+        "Take the one in states, and update it in place.",
+    ),
+    "s fresh": (
+        "s 没有变，步子里的 s 是从零算起的：每次调用都新建了 s？要用 states 里的那个，原地更新。",
+        "s does not change, and the step has one that starts from zero. Is a new s made in each call? "
+        "Take the one in states, and update it in place.",
+    ),
+    "both fresh": (
+        "m 和 s 都没有变，步子里的是从零算起的：每次调用都新建了它们？要用 states 里的，原地更新。",
+        "neither m nor s changes, and the step has some that start from zero. Are new ones made in each "
+        "call? Take those in states, and update them in place.",
     ),
     "list": (
         "新的数组放进了列表 states 或 params，原来的数组没有变；调用者留着的是数组。要修改数组本身，"
@@ -817,6 +836,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "the decay stands in the numerator, where √s divides it; AdamW's stands beside the step, "
         "and is not scaled.",
     ),
+    "decay not of x": (
+        "衰减的不是 x 本身，而是它的符号或平方。",
+        "what decays is not x itself, but its sign or its square.",
+    ),
     "decay other": (
         "旧的 x 乘的不是 1−ηλ。",
         "what multiplies the old x is not 1−ηλ.",
@@ -832,9 +855,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     ),
     "elements": updates.NAMES["elements"],
     "unequal": (
-        "各个参数的更新不一样：循环里是不是改了 lr、t 或 beta1 这样的变量？",
-        "the parameters are updated differently. Is a variable such as `lr`, `t` or `beta1` changed "
-        "inside the loop?",
+        "各个参数的更新不一样，前面的是 {first}，后面的是 {last}：有的行是不是没有写进循环，或者循环里改了 "
+        "lr、t 这样的变量？",
+        "the parameters are updated differently, an early one by {first}, a late one by {last}. Is a line "
+        "outside the loop, or a variable such as `lr` or `t` changed inside it?",
     ),
     "m unknown": (
         "新的 m 不是旧的 m 和 g 的线性组合：应当是两者的加权平均。",
@@ -849,8 +873,8 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "m and s are recognized, but the step is not of the form of m over the root of s and ε.",
     ),
     "c": (
-        "c 是一个数，不是传入的各个参数的幂的乘积。",
-        "c is a number, and no product of powers of what the function is given.",
+        "c 是一个数，不是 η、β₁ᵗ 这些该有的因子之积：看看那里的系数是怎么算的。",
+        "c is a number, but no product of factors such as η or 1−β₁ᵗ. How is what stands there computed?",
     ),
     "later": (
         "第一次更新对，之后就不对了：是不是有什么东西从前面的调用留了下来？",
@@ -980,7 +1004,8 @@ def _quotient(form, before, after, news, decay):
     values, noise = np.array(values), np.array(noise)
     main = np.where(abs(values[:, 0]) > abs(values[:, 1]), values[:, 0], values[:, 1])
     sign = -1 if (np.mean(uphill) > 0 if kind == "inside" else np.median(main) < 0) else 1
-    q1, q0 = sign * values[:, 0], sign * values[:, 1]
+    of_square = kind == "inside"  # which has no sign
+    q1, q0 = (values[:, k] * (1 if of_square else sign) for k in (0, 1))
     one, none = (_recognize(q, noise[:, k], decay) for k, q in enumerate((q1, q0)))
     if kind == "none":
         if none == ():
@@ -1237,7 +1262,15 @@ def _mistakes(rule, method):
     else:
         over = set(step.over) - {"x"}
         names += [] if over else ["no step"]
-        if over == {"g"}:
+        first, share = (_one(c) for c in (next(iter(step.over.values()), None), step.b))
+        fresh = {"m"} if over == {"g"} and first and first.powers[2] == 1 else set()
+        fresh |= {"s"} if step.of == "g²" and share and share.powers[4] == 1 else set()
+        if fresh & still:
+            names = [n for n in names if not n.endswith("lost")]
+            names.append("both fresh" if len(fresh & still) == 2 else f"{min(fresh & still)} fresh")
+        if "m" in fresh:
+            pass
+        elif over == {"g"}:
             names.append("m unused")
         elif over == {""}:
             names.append("no m")
@@ -1250,13 +1283,12 @@ def _mistakes(rule, method):
         elif step.kind == "none":
             names.append("s unused")
         else:
-            names += {"old s": ["old s"], "g²": ["s of g"]}.get(step.of, [])
+            names += {"old s": ["old s"], "g²": [] if "s" in fresh else ["s of g"]}.get(step.of, [])
             names += {"plain": ["no root"], "inside": ["eps inside"]}.get(step.kind, [])
             names += ["no eps"] if step.e == () else []
             parts |= {"b": _one(step.b) if step.of != "g²" else None, "e": _one(step.e)}
             if step.kind == "inside" and parts["e"]:  # inside, a square of ε is no other mistake
                 parts["e"] = None
-        first = _one(next(iter(step.over.values()), None))
         if len(over) == 1 and over != {""}:
             parts["a"] = first
         if first and first.number < 0 and step.beside.get("x") != (ONE,):
@@ -1268,7 +1300,9 @@ def _mistakes(rule, method):
         others = set(step.beside) - {"x"}
         if others:
             eps = step.e == () and "" in others
-            names.append("eps outside" if eps else "number beside" if "" in others else "beside")
+            of_x = method.decay and others <= {"x²", "sign(x)"}
+            beside = "number beside" if "" in others else "decay not of x" if of_x else "beside"
+            names.append("eps outside" if eps else beside)
             names = [n for n in names if n != "no eps" or not eps]
         if "x" in step.over:
             names.append("decay scaled" if method.decay else "x shrinks")
@@ -1297,6 +1331,8 @@ def _mistakes(rule, method):
         names = [n for n in names if n != "no eps"]
     if "m unused" in names:
         asked["a"] = _term(lr=1, B=-1)
+    elif step is not None and set(step.over) == {"g"}:  # a new m, of zeros
+        asked["a"] = _term(lr=1, r1=1, B=-1, c1=-1)
     return [*names, *dict.fromkeys(_differ(parts, asked))]
 
 
@@ -1343,9 +1379,13 @@ def identify(subject):
             news, zero_news = after[:, :2], end[:, :2]
             looked = (before, after[:, 2]), (start, end[:, 2])
             step = _step(*looked, news, zero_news, lost, method.decay)
-        larger = lines["s"] is None and (after[:, 1] >= (1 - 1e-6) * before[:, 2]).all()
-        if larger and (after[:, 1] == before[:, 2]).any():
-            raise updates._FoundError(_say("amsgrad"))
+        if lines["s"] is None:
+            ratio = after[:, 1] / before[:, 2]
+            least = ratio.min(axis=1, keepdims=True)
+            if (np.isclose(ratio, least, rtol=1e-5).sum(axis=1) > 1).all():  # of many elements
+                raise updates._FoundError(
+                    _say("amsgrad" if (least > 1 - 1e-5).all() else "s larger")
+                )
         if lines["s"] is None and _line("s", before, after[:, 1] ** 2, method.decay):
             names.append("s rooted")
         if finite and step is None and None not in lines.values():
@@ -1369,7 +1409,10 @@ def identify(subject):
     if not fits and "nan" not in names:
         _dependence(subject, look)
         if rule.known and len(moved) > 1:
-            names.append("unequal")
+            both = next((_written(rule), _written(r)) for r in rules if r != rule)
+            differ = [pair for pair in zip(*both) if pair[0] != pair[1]]
+            first, last = (", ".join(lines) for lines in zip(*differ))
+            raise updates._FoundError(_say(*names, "unequal", first=first, last=last))
     return rule, names + (["list"] if subject.replaced else [])
 
 

@@ -1,5 +1,8 @@
 """The checks of `momentum-today`."""
 
+from itertools import combinations
+from types import SimpleNamespace
+
 import numpy as np
 from mxnet import nd
 
@@ -188,196 +191,205 @@ SETTINGS = (  # lr, beta1, beta2, batch_size, weight_decay
 SHAPES = ((4, 6), (4, 6), (7,))
 
 
-def _lion(step=None, keep=None, late=False, scale=None, decay=None):
-    """Give Lion as a function of x, m, g and a setting, or with the parts asked for instead."""
+# What is computed, part by part, of x, m, grad, the setting, and the parts before.
+PARTS = {
+    "g": lambda o: o.grad / o.size,
+    "kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.g,
+    "c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g),
+    "step": lambda o: o.lr * o.c,
+    "decay": lambda o: o.lr * o.wd * o.x,
+}
 
-    def update(x, m, g, lr, b1, b2, size, wd):
-        g = g * (1 / size if scale is None else scale(size))
-        kept = (keep or (lambda m, g, b1, b2: b2 * m + (1 - b2) * g))(m, g, b1, b2)
-        before = kept if late else m
-        c = (step or (lambda m, g, b1, b2: np.sign(b1 * m + (1 - b1) * g)))(before, g, b1, b2)
-        return (decay or (lambda x, c, lr, wd: x - lr * (c + wd * x)))(x, c, lr, wd), kept
+
+def _lion(**instead):
+    """Give Lion as a function of x, m, the gradient and a setting, with parts in place of PARTS."""
+
+    def update(x, m, grad, lr, b1, b2, size, wd):
+        o = SimpleNamespace(x=x, m=m, grad=grad, lr=lr, b1=b1, b2=b2, size=size, wd=wd)
+        for part, of in (PARTS | instead).items():
+            setattr(o, part, of(o))
+        return o.x - o.step - o.decay, o.kept
 
     return update
 
 
-def _decay_in_gradient(x, m, g, lr, b1, b2, size, wd):
-    return _lion()(x, m, g + size * wd * x, lr, b1, b2, size, 0)
-
-
-def _decay_in_sum(x, m, g, lr, b1, b2, size, wd):
-    return _lion()(x, m, g + wd * x, lr, b1, b2, size, 0)
-
-
-def _decay_under_the_sign(x, m, g, lr, b1, b2, size, wd):
-    c = np.sign(b1 * m + (1 - b1) * g / size + wd * x)
-    return x - lr * c, b2 * m + (1 - b2) * g / size
-
-
-MISTAKES = {  # {name: (what it does, zh, en)}
+MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
     "β exchanged": (
-        _lion(
-            step=lambda m, g, b1, b2: np.sign(b2 * m + (1 - b2) * g),
-            keep=lambda m, g, b1, b2: b1 * m + (1 - b1) * g,
-        ),
+        {
+            "c": lambda o: np.sign(o.b2 * o.m + (1 - o.b2) * o.g),
+            "kept": lambda o: o.b1 * o.m + (1 - o.b1) * o.g,
+        },
         "β₁ 和 β₂ 对调了：β₁ 用在步子里，β₂ 用在缓冲区里。",
         "β₁ and β₂ are exchanged: β₁ belongs to the step, β₂ to the buffer.",
     ),
     "β₁ in both": (
-        _lion(keep=lambda m, g, b1, b2: b1 * m + (1 - b1) * g),
+        {"kept": lambda o: o.b1 * o.m + (1 - o.b1) * o.g},
         "缓冲区用了 β₁，应当用 β₂。",
         "the buffer uses β₁; it should use β₂.",
     ),
     "β₂ in both": (
-        _lion(step=lambda m, g, b1, b2: np.sign(b2 * m + (1 - b2) * g)),
+        {"c": lambda o: np.sign(o.b2 * o.m + (1 - o.b2) * o.g)},
         "步子用了 β₂，也就是新缓冲区的符号，那是 Signum；应当用 β₁ 混合旧的 m 和 g。",
         "the step uses β₂, which makes it the sign of the new buffer, as in Signum; mix the old m and g "
         "by β₁.",
     ),
     "buffer first": (
-        _lion(late=True),
+        {"c": lambda o: np.sign(o.b1 * o.kept + (1 - o.b1) * o.g)},
         "缓冲区更新得太早：步子里的 m 应当是旧的，走完这一步才更新它。",
         "the buffer is updated too early: the step takes the old m, which changes after it.",
     ),
     "sign of the old buffer": (
-        _lion(step=lambda m, g, b1, b2: np.sign(m)),
+        {"c": lambda o: np.sign(o.m)},
         "步子只取了旧缓冲区的符号，没有混进新的梯度。",
         "the step is the sign of the old buffer; the new gradient is not mixed in.",
     ),
     "sign of the gradient": (
-        _lion(step=lambda m, g, b1, b2: np.sign(g)),
+        {"c": lambda o: np.sign(o.g)},
         "步子只取了梯度的符号，没有用到缓冲区。",
         "the step is the sign of the gradient; the buffer is not used.",
     ),
     "signs mixed": (
-        _lion(step=lambda m, g, b1, b2: b1 * np.sign(m) + (1 - b1) * np.sign(g)),
+        {"c": lambda o: o.b1 * np.sign(o.m) + (1 - o.b1) * np.sign(o.g)},
         "先取符号、后混合了：应当先混合，再取符号。",
         "the signs are mixed; mix first, then take the sign.",
     ),
     "no sign": (
-        _lion(step=lambda m, g, b1, b2: b1 * m + (1 - b1) * g),
+        {"c": lambda o: o.b1 * o.m + (1 - o.b1) * o.g},
         "没有取符号：步子是 c 的符号，不是 c。",
         "no sign is taken: the step is c's sign, not c.",
     ),
     "c kept": (
-        _lion(keep=lambda m, g, b1, b2: np.sign(b1 * m + (1 - b1) * g)),
+        {"kept": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g)},
         "符号存进了缓冲区：缓冲区存的是梯度的平均，不取符号。",
         "the sign went into the buffer, which should keep the average of the gradients, without a sign.",
     ),
     "mixture exchanged": (
-        _lion(step=lambda m, g, b1, b2: np.sign((1 - b1) * m + b1 * g)),
+        {"c": lambda o: np.sign((1 - o.b1) * o.m + o.b1 * o.g)},
         "步子里 β₁ 和 1−β₁ 对调了：β₁ 乘的是缓冲区。",
         "in the step β₁ and 1−β₁ are exchanged: β₁ multiplies the buffer.",
     ),
     "buffer exchanged": (
-        _lion(keep=lambda m, g, b1, b2: (1 - b2) * m + b2 * g),
+        {"kept": lambda o: (1 - o.b2) * o.m + o.b2 * o.g},
         "缓冲区里 β₂ 和 1−β₂ 对调了：β₂ 乘的是旧的缓冲区。",
         "in the buffer β₂ and 1−β₂ are exchanged: β₂ multiplies the old buffer.",
     ),
     "both exchanged": (
-        _lion(
-            step=lambda m, g, b1, b2: np.sign((1 - b1) * m + b1 * g),
-            keep=lambda m, g, b1, b2: (1 - b2) * m + b2 * g,
-        ),
+        {
+            "c": lambda o: np.sign((1 - o.b1) * o.m + o.b1 * o.g),
+            "kept": lambda o: (1 - o.b2) * o.m + o.b2 * o.g,
+        },
         "两处的 β 和 1−β 都对调了：β 乘的是旧的缓冲区。",
         "β and 1−β are exchanged in both places: β multiplies the old buffer.",
     ),
     "step a sum": (
-        _lion(step=lambda m, g, b1, b2: np.sign(b1 * m + g)),
+        {"c": lambda o: np.sign(o.b1 * o.m + o.g)},
         "步子里的梯度没有乘 1−β₁。",
         "in the step the gradient lacks its factor 1−β₁.",
     ),
     "a sum": (
-        _lion(keep=lambda m, g, b1, b2: b2 * m + g),
+        {"kept": lambda o: o.b2 * o.m + o.g},
         "缓冲区是和的写法；Lion 用平均，梯度要乘 1−β₂。",
         "the buffer is a sum; Lion's is an average, where the gradient is multiplied by 1−β₂.",
     ),
     "both sums": (
-        _lion(step=lambda m, g, b1, b2: np.sign(b1 * m + g), keep=lambda m, g, b1, b2: b2 * m + g),
+        {"c": lambda o: np.sign(o.b1 * o.m + o.g), "kept": lambda o: o.b2 * o.m + o.g},
         "两处的梯度都没有乘 1−β：Lion 用的是平均。",
         "in both places the gradient lacks its factor 1−β: Lion uses averages.",
     ),
     "no decay": (
-        _lion(decay=lambda x, c, lr, wd: x - lr * c),
+        {"decay": lambda o: 0},
         "没有用到 weight_decay。",
         "weight_decay is not used.",
     ),
     "decay without lr": (
-        _lion(decay=lambda x, c, lr, wd: x - lr * c - wd * x),
+        {"decay": lambda o: o.wd * o.x},
         "权重衰减漏乘了 lr。",
         "the decay is not multiplied by lr.",
     ),
     "decay of the wrong sign": (
-        _lion(decay=lambda x, c, lr, wd: x - lr * (c - wd * x)),
+        {"decay": lambda o: -o.lr * o.wd * o.x},
         "权重衰减的符号反了：它把参数往零拉。",
         "the decay has the wrong sign: it pulls parameters towards zero.",
     ),
     "decay after the step": (
-        _lion(decay=lambda x, c, lr, wd: (x - lr * c) * (1 - lr * wd)),
+        {"decay": lambda o: o.lr * o.wd * (o.x - o.step)},
         "衰减的是走完以后的参数：应当用走之前的 x，两部分一起减去。",
         "the decay is that of the parameter after the step; take the x before it, and subtract both.",
     ),
     "decay in the gradient": (
-        _decay_in_gradient,
+        {"g": lambda o: o.grad / o.size + o.wd * o.x, "decay": lambda o: 0},
         "权重衰减加进了梯度，被取了符号，也进了缓冲区；它应当在符号之外。",
         "the decay is added to the gradient, so its sign is taken and it enters the buffer; "
         "it belongs outside.",
     ),
     "decay in the summed gradient": (
-        _decay_in_sum,
+        {"g": lambda o: (o.grad + o.wd * o.x) / o.size, "decay": lambda o: 0},
         "权重衰减加进了梯度，被取了符号，也进了缓冲区；它应当在符号之外。",
         "the decay is added to the gradient, so its sign is taken and it enters the buffer; "
         "it belongs outside.",
     ),
     "decay under the sign": (
-        _decay_under_the_sign,
+        {
+            "c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g + o.wd * o.x),
+            "decay": lambda o: 0,
+        },
         "权重衰减被取了符号；它应当在符号之外。",
         "the sign of the decay is taken with the rest; it belongs outside.",
     ),
     "uphill": (
-        _lion(decay=lambda x, c, lr, wd: x + lr * (c - wd * x)),
+        {"step": lambda o: -o.lr * o.c},
         "步子的符号反了：应当减去，否则损失上升。",
         "the step has the wrong sign: subtract it, or the loss will rise.",
     ),
     "uphill, all": (
-        _lion(decay=lambda x, c, lr, wd: x + lr * (c + wd * x)),
+        {"step": lambda o: -o.lr * o.c, "decay": lambda o: -o.lr * o.wd * o.x},
         "步子的符号反了：应当减去，否则损失上升。",
         "the step has the wrong sign: subtract it, or the loss will rise.",
     ),
     "no lr": (
-        _lion(decay=lambda x, c, lr, wd: x - (c + wd * x)),
+        {"step": lambda o: o.c, "decay": lambda o: o.wd * o.x},
         "没有用到 lr。",
         "lr is not used.",
     ),
+    "step without lr": (
+        {"step": lambda o: o.c},
+        "符号漏乘了 lr。",
+        "the sign is not multiplied by lr.",
+    ),
+    "c in the buffer": (
+        {"kept": lambda o: o.b2 * (o.b1 * o.m + (1 - o.b1) * o.g) + (1 - o.b2) * o.g},
+        "缓冲区更新了两次：先存成了 c，又在 c 上更新；c 要另放，缓冲区从旧的 m 更新。",
+        "the buffer is updated twice, first by β₁ to c, then by β₂ from c: keep c apart, and update "
+        "from the old m.",
+    ),
+    "signs averaged": (
+        {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * np.sign(o.g)},
+        "缓冲区平均的是梯度的符号，应当是梯度本身。",
+        "the buffer averages the signs of gradients, not the gradients.",
+    ),
     "no batch size": (
-        _lion(scale=lambda size: 1),
+        {"g": lambda o: o.grad},
         "没有除以 batch_size：param.grad 是损失之和的梯度。",
         "the gradient is not divided by batch_size: `param.grad` is that of the summed loss.",
     ),
     "step without batch size": (
-        lambda x, m, g, lr, b1, b2, size, wd: (
-            _lion(scale=lambda size: 1)(x, m, g, lr, b1, b2, size, wd)[0],
-            _lion()(x, m, g, lr, b1, b2, size, wd)[1],
-        ),
+        {"c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.grad)},
         "步子里的梯度没有除以 batch_size；取了符号也要除，因为它要和 m 混合。",
         "in the step the gradient is not divided by batch_size, which matters even with a sign, as "
         "it is mixed with m.",
     ),
     "buffer without batch size": (
-        lambda x, m, g, lr, b1, b2, size, wd: (
-            _lion()(x, m, g, lr, b1, b2, size, wd)[0],
-            _lion(scale=lambda size: 1)(x, m, g, lr, b1, b2, size, wd)[1],
-        ),
+        {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.grad},
         "缓冲区里的梯度没有除以 batch_size。",
         "in the buffer the gradient is not divided by batch_size.",
     ),
     "batch size squared": (
-        _lion(scale=lambda size: 1 / size**2),
+        {"g": lambda o: o.grad / o.size**2},
         "除了两次 batch_size。",
         "the gradient is divided by batch_size twice.",
     ),
     "times batch size": (
-        _lion(scale=lambda size: size),
+        {"g": lambda o: o.grad * o.size},
         "应当除以 batch_size，而不是乘。",
         "divide by batch_size, do not multiply.",
     ),
@@ -467,9 +479,12 @@ def lion(update):
             "only some of the parameters are updated: take one after the other, in a loop.",
             "not all",
         )
-    for name, (rule, zh, en) in MISTAKES.items():
-        if told(rule):
-            return wrong(zh, en, name)
+    for count in (1, 2):
+        for names in combinations(MISTAKES, count):
+            parts, zh, en = zip(*(MISTAKES[name] for name in names))
+            instead = {part: of for some in parts for part, of in some.items()}
+            if len(instead) == sum(map(len, parts)) and told(_lion(**instead)):
+                return wrong("另外，".join(zh), " Also: ".join(en), "; ".join(names))
     zh, en = _part(seen)
     return wrong(zh, en, "elsewhere")
 
@@ -494,10 +509,23 @@ def _part(seen):
             "the parameters are right, the buffer is not: m ← β₂m + (1−β₂)g, where g is the mean gradient.",
         )
     if line[1]:
+        arrays, (lr, *_, wd), new = seen[0]
+        c = [((x - pair[0]) / lr - wd * x).ravel() for (x, *_), pair in zip(arrays, new)]
+        signs = np.allclose(abs(np.concatenate(c)), 1, atol=1e-3)
         return (
-            "缓冲区对了，参数不对：c 由旧的 m 和 g 混合而成，再取符号；衰减另加。",
-            "the buffer is right, the parameters are not: c mixes the old m and g, then its sign is "
-            "taken; the decay is added outside the sign.",
+            "缓冲区对了，参数不对："
+            + (
+                "步子是 ±lr，取的却不是 c 的符号；c 由旧的 m 和 g 混合而成。"
+                if signs
+                else "除去衰减 lr·weight_decay·x，每个元素应当走 +lr 或 −lr，方向由 c 的符号定。"
+            ),
+            "the buffer is right, the parameters are not: "
+            + (
+                "the steps are ±lr, but not by the sign of c, which mixes the old m and g."
+                if signs
+                else "beside the decay, lr·weight_decay·x, every element is to move by +lr or −lr, by "
+                "the sign of c."
+            ),
         )
     return (
         "参数和缓冲区都不对。一次做一件事：先写平均梯度 g，再写 c，然后走一步，最后更新 m。",
