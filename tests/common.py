@@ -14,6 +14,7 @@ REPOSITORY = "someone/momentum"
 BASE_PATH = "/momentum"
 PAGES = [*order(), "playground", "references", "class", "class-setup", "search"]
 PLAYGROUNDS = {"index", "playground", "momentum-scratch", "momentum-when", "momentum-why"}
+PLAYGROUNDS |= {"momentum-adam"}
 TRAININGS = {"momentum-scratch", "momentum-when"}
 
 

@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import SCREENSHOTS
-from common import numbers, outputs
+from common import ROOT, numbers, outputs
 from mxnet import autograd, nd
 from PIL import Image
 
 from course import play
 from course.chapters import sgd_momentum
-from course.play.playground import DEFAULTS, LIMITS, follow, picture
+from course.play.playground import DEFAULTS, LIMITS, follow, follow_adam, picture
 from course.play.widget import module as module_of
 
 MODULE = module_of("playground")
@@ -160,6 +160,61 @@ def test_the_trajectories_are_those_of_mxnet_in_float64(module, setting):
     assert_same_path(follow(setting, descent=True), descent)
 
 
+ADAM_CASES = [
+    state(eta=1, gamma=gamma, kappa=kappa, rotated=rotated, **more)
+    for gamma, kappa, more in (
+        (0, 20, {"decay": 13}),
+        (0.67, 100, {"updates": 200, "nesterov": True}),
+        (0.9, 7, {"adam": 1.5, "x2": 0.4, "updates": 120, "convention": "outside"}),
+        (0.999, 10000, {"adam": 0.01, "x2": 0}),
+    )
+    for more in [{"adam": 0.1, **more, "x1": -1.3}]
+    for rotated in (False, True)
+]
+
+
+def mxnet_adam(setting):
+    """Follow the published Adam with MXNet's autograd in float64, on the function as it is drawn."""
+    turned = np.array([[1, 1], [-1, 1]]) / 2**0.5 if setting["rotated"] else np.eye(2)
+    hessian = nd.array(turned @ np.diag([1 / setting["kappa"], 1]) @ turned.T, dtype="float64")
+    y = nd.array(turned @ [setting["x1"], setting["x2"]], dtype="float64")
+    y.attach_grad()
+    m, s, points = nd.zeros_like(y), nd.zeros_like(y), [y.asnumpy()]
+    for t in range(1, setting["updates"] + 1):
+        eta = setting["adam"] * (0.1 if 0 < setting["decay"] < t else 1)
+        with autograd.record():
+            f = nd.dot(y, nd.dot(hessian, y)) / 2
+        f.backward()
+        m = setting["gamma"] * m + (1 - setting["gamma"]) * y.grad
+        s = 0.999 * s + (1 - 0.999) * y.grad**2
+        m_hat, s_hat = m / (1 - setting["gamma"] ** t), s / (1 - 0.999**t)
+        y[:] = y - eta * m_hat / (s_hat.sqrt() + 1e-8)
+        points.append(y.asnumpy())
+    return np.array(points) @ turned  # back from y to x
+
+
+@pytest.mark.parametrize("setting", ADAM_CASES)
+def test_adams_trajectories_are_those_of_mxnet_in_float64(module, setting):
+    found = module.evaluate("one => [...P.simulate(one).adam.points]", setting)
+    expected = mxnet_adam(setting)
+    assert_same_path(found, expected)
+    assert_same_path(follow_adam(setting), expected)
+
+
+def test_only_adam_feels_that_the_function_is_rotated(module):
+    """What momentum-adam's playground shows: how many updates until f stays at 1e-4 of its start."""
+    text = (ROOT / "notebooks/src/momentum-adam.md").read_text()
+    zh, en = re.findall(r"`play\.(trajectory\(.*?\))`", text)
+    assert zh == en
+    setting = eval(en, {"trajectory": play.trajectory}).state
+    counts = """setting => Object.values(P.simulate(setting)).filter(Boolean)
+        .map(({points}) => P.stays(setting, points))"""
+    momentum, descent, rotated = module.evaluate(counts, setting)
+    *others, along = module.evaluate(counts, {**setting, "rotated": False})
+    assert others == [momentum, descent]
+    assert (momentum, descent, along, rotated) == (43, 229, 39, 253)
+
+
 def update_matrix(h, gamma, nesterov):
     """Give the matrix of one update of (v, x) for ηλ = h, found by updating unit vectors."""
     columns = []
@@ -239,7 +294,7 @@ def test_the_address_reproduces_a_state(module):
         setting["updates"] = draw.randint(10, 1000)
         setting["decay"] = draw.randint(0, setting["updates"])
         setting["convention"] = draw.choice(["inside", "outside"])
-        setting["nesterov"] = draw.choice([True, False])
+        setting["nesterov"], setting["rotated"] = draw.choices([True, False], k=2)
         settings.append(setting)
     addresses = module.each("format", [[setting] for setting in settings])
     assert module.each("parse", [[address] for address in addresses]) == settings
@@ -568,6 +623,46 @@ def test_the_page_says_what_the_numbers_say(open_page):
     assert page.get_by_role("row", name=re.compile("‖x‖")).inner_text().split()[-1] == "93"
 
 
+def test_adam_and_the_rotation_are_in_sight_where_the_playground_begins_with_them(open_page):
+    page = open_page()
+    plain = drawn(page)
+    page.get_by_role("slider", name="condition number κ").focus()
+    assert page.get_by_role("slider", name="Adam’s η").count() == 0
+    page.get_by_role("checkbox", name="Adam").check()
+    own = page.get_by_role("slider", name="Adam’s η")
+    page.get_by_role("spinbutton", name="Adam’s η").fill("0.2")
+    own.press("ArrowRight")
+    assert 0.2 < page.evaluate("view.state.adam") < 0.21
+    page.get_by_text(re.compile("10⁻⁴ of its start: momentum .*Adam")).wait_for()
+    along = drawn(page)
+    assert [old == new for old, new in zip(plain, along)] == [False, False, True]
+    said = page.locator("#paths").get_attribute("aria-label")
+    assert re.search(r"gradient descent at \(.*\)\. Adam: \(.*\)\.$", said)
+    page.get_by_role("checkbox", name="rotated by 45°").check()
+    rotated = drawn(page)
+    assert [old == new for old, new in zip(along, rotated)] == [False, False, True]
+    page.get_by_text("; drawn is y, which is x turned by 45°").wait_for()
+    start = page.get_by_role("slider", name="Start of the paths")
+    x, y = middle(start)
+    start.press("Shift+ArrowLeft")  # to the left on the plot, which is y
+    assert page.evaluate("[view.state.x1, view.state.x2]") == [0.86, 0.86]
+    after = middle(start)
+    assert after[0] < x - 10 and after[1] == pytest.approx(y, abs=1)
+    page.mouse.move(*after)
+    page.mouse.down()
+    page.mouse.move(after[0] - 40, after[1] + 30, steps=4)
+    page.mouse.up()
+    assert middle(start) == pytest.approx((after[0] - 40, after[1] + 30), abs=2)
+    page.wait_for_url(re.compile("adam=0.2.*rotated=true"))
+    again = open_page(state=page.url.partition("#")[2], more=False)
+    assert again.evaluate("view.state") == page.evaluate("view.state")
+    again.get_by_role("button", name="Less").click()
+    assert again.get_by_role("slider", name="Adam’s η").is_visible()
+    again.get_by_role("checkbox", name="Adam").uncheck()
+    assert again.get_by_role("slider", name="Adam’s η").count() == 0
+    assert again.evaluate("view.state.adam") == 0
+
+
 def test_the_choice_of_convention_shows_at_a_decay(open_page):
     page = open_page()
     same = drawn(page)
@@ -641,7 +736,7 @@ def test_a_link_reproduces_what_one_sees(open_page):
 def test_axe_finds_no_barrier_and_nothing_scrolls_sideways(open_page, lang, scheme, width):
     page = open_page(
         lang,
-        "eta=0.8&gamma=0.9&decay=13",
+        "eta=0.8&gamma=0.9&decay=13&adam=0.1&rotated=1",
         color_scheme=scheme,
         viewport={"width": width, "height": 900},
     )
@@ -734,6 +829,8 @@ def test_the_widget_and_its_model_follow_each_other_until_it_goes(open_page):
             "convention must be 'inside' or 'outside', got 'both'",
         ),
         ({"nesterov": 1}, TypeError, "nesterov must be True or False, got 1"),
+        ({"rotated": 45}, TypeError, "rotated must be True or False, got 45"),
+        ({"adam": 3}, ValueError, "adam must be from 0 to 2, got 3"),
         ({"updates": 30.5}, TypeError, "updates must be a whole number, got 30.5"),
         ({"decay": 70}, ValueError, "decay must be at most updates = 60, got 70"),
     ],

@@ -373,6 +373,20 @@ def test_the_playground_stands_where_a_notebook_shows_it(faulty):
     assert json.loads(element["data-playground"]) == state
 
 
+def test_the_chapter_on_adam_shows_the_playground_that_it_speaks_of(page):
+    for language in LANGUAGES:
+        soup = page(language, "momentum-adam")
+        (element,) = soup.select("[data-playground]")
+        assert element.find_previous("img")["alt"].startswith(("Two panels", "两幅图"))
+        (call,) = re.findall(
+            r"^play\.(trajectory\(.*\))$",
+            "\n".join(code.text for code in soup.select("article code")),
+            re.MULTILINE,
+        )
+        shown = eval(call, {"trajectory": play.trajectory}).state
+        assert DEFAULTS | json.loads(element["data-playground"]) == shown
+
+
 def test_a_training_has_its_data_beside_the_page(site, page):
     for language in LANGUAGES:
         for name in TRAININGS:

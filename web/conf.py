@@ -77,6 +77,10 @@ def best(kappa):
 PLAYGROUNDS = {
     "momentum-scratch": ("scaled-feature", {"kappa": 100, "eta": 0.2, "gamma": 0.9}),
     "momentum-when": ("slopes", best(100)),
+    "momentum-adam": (
+        "paths",
+        {"kappa": 100, "eta": 1, "gamma": 0.8, "adam": 0.1, "rotated": True, "updates": 300},
+    ),
 }
 
 project = WORDS["title"]

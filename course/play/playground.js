@@ -1,6 +1,9 @@
-// The playground: gradient descent and momentum on a quadratic function, which one can touch.
+// The playground: gradient descent, momentum and Adam on a quadratic function, which one can touch.
 //
 //   f(x) = ½(λ₁x₁² + λ₂x₂²) with λ₁ = 1/κ and λ₂ = 1, so that κ is the condition number.
+//
+// The state and all paths are in these coordinates, along the eigenvectors. Rotated, it is drawn (and
+// Adam scales the coordinates of) y, which is x turned by 45°; nothing else depends on that.
 //
 // With shared.js before it, one module without dependencies: an anywidget in a notebook (the default
 // export, see playground.py), and on any page `mount(element, {lang, state, address, small})`.
@@ -12,17 +15,21 @@ export const DEFAULTS = {
   x1: 1, x2: 1, // the start; the velocity is 0
   convention: "inside", // v ← γv + ηg, x ← x − v; "outside": v ← γv + g, x ← x − ηv
   nesterov: false,
+  adam: 0, // Adam's own η: its steps are about as long, whatever the gradient; 0: without Adam
+  rotated: false,
   decay: 0, // after this update η is a tenth of itself; 0: never
   updates: 60, // how many are drawn
 };
 export const LIMITS = {
   eta: [0.01, 5], gamma: [0, 0.999], kappa: [1, 10000],
-  x1: [-1.5, 1.5], x2: [-1.1, 1.1], decay: [0, 1000], updates: [10, 1000],
+  x1: [-1.5, 1.5], x2: [-1.1, 1.1], decay: [0, 1000], updates: [10, 1000], adam: [0, 2],
 };
 const WHOLE = ["decay", "updates"], LOG = ["eta", "kappa"];
 const NUMBERS = Object.fromEntries(["eta", "gamma", "kappa", "updates", "decay"].map((key) =>
   [key, { limits: LIMITS[key], whole: WHOLE.includes(key), log: LOG.includes(key) }]));
 NUMBERS.decay.none = 0; // which leaves its box empty
+NUMBERS.adam = { limits: [0.001, LIMITS.adam[1]], log: true, none: 0 };
+const ADAM = { on: 0.1, beta2: 0.999, epsilon: 1e-8 }; // β₁ is γ
 
 /** Make a valid state of anything: numbers within their limits, defaults for nonsense. */
 export function valid(given) {
@@ -37,7 +44,7 @@ export function valid(given) {
   }
   state.decay = Math.min(state.decay, state.updates);
   if (given?.convention === "outside") state.convention = "outside";
-  state.nesterov = [true, 1, "1", "true"].includes(given?.nesterov);
+  for (const key of ["nesterov", "rotated"]) state[key] = [true, 1, "1", "true"].includes(given?.[key]);
   return state;
 }
 
@@ -140,6 +147,38 @@ function follow(state) {
   };
 }
 
+/** The cosine and the sine of the angle that y is turned by, clockwise: y₁ = cx₁ + sx₂, y₂ = cx₂ − sx₁. */
+const turn = ({ rotated }) => (rotated ? [Math.SQRT1_2, Math.SQRT1_2] : [1, 0]);
+
+/** Follow Adam as published: both moments corrected, ε outside the root. */
+function followAdam(state) {
+  const { gamma, updates } = state, { beta2, epsilon } = ADAM;
+  const [lambda1, lambda2] = eigenvalues(state.kappa), [c, s] = turn(state);
+  const points = new Float64Array(2 * updates + 2), m = [0, 0], squares = [0, 0];
+  let { x1, x2 } = state;
+  points.set([x1, x2]);
+  for (let t = 1; t <= updates; t++) {
+    const g1 = lambda1 * x1, g2 = lambda2 * x2;
+    const [step1, step2] = [c * g1 + s * g2, c * g2 - s * g1].map((g, i) => {
+      m[i] = gamma * m[i] + (1 - gamma) * g;
+      squares[i] = beta2 * squares[i] + (1 - beta2) * g * g;
+      const mean = m[i] / (1 - gamma ** t), square = squares[i] / (1 - beta2 ** t);
+      return ((etaAt(state, t) / state.eta) * state.adam * mean) / (Math.sqrt(square) + epsilon);
+    });
+    x1 -= c * step1 - s * step2;
+    x2 -= s * step1 + c * step2;
+    points.set([x1, x2], 2 * t);
+  }
+  return { points };
+}
+
+/** The update from which on f is at most 1e-4 of its start, in all that are drawn; Infinity: none. */
+export function stays(state, points) {
+  const losses = pairs(points).map((point) => loss(state, ...point));
+  const above = losses.findLastIndex((one) => !(one <= 1e-4 * losses[0]));
+  return above < state.updates ? above + 1 : Infinity;
+}
+
 /** Compare the largest ‖x‖ of two windows, early and late: oscillations must not matter. */
 function measuredRate(decay, end) {
   const from = Math.max(Math.floor(end / 4), decay) + 1, width = Math.floor((end - from) / 3);
@@ -148,7 +187,7 @@ function measuredRate(decay, end) {
   return (largest(from + 2 * width) / largest(from)) ** (1 / (2 * width));
 }
 
-/** All that is drawn: momentum, gradient descent at the same η, momentum in the other convention. */
+/** All that is drawn: momentum, gradient descent at the same η, momentum in the other convention, Adam. */
 export function simulate(given) {
   const state = valid(given);
   const convention = state.convention === "inside" ? "outside" : "inside";
@@ -156,6 +195,7 @@ export function simulate(given) {
     momentum: follow(state),
     descent: follow({ ...state, gamma: 0, nesterov: false }),
     other: state.decay && state.gamma ? follow({ ...state, convention }) : null,
+    adam: state.adam ? followAdam(state) : null,
   };
 }
 
@@ -200,6 +240,11 @@ export const WORDS = {
     inside: "η inside",
     outside: "η outside",
     nesterov: "Nesterov’s accelerated gradient",
+    adam: "Adam’s η: about its step in each coordinate",
+    rotated: "rotated by 45°",
+    turned: "; drawn is y, which is x turned by 45°",
+    adamAt: (a) => ` Adam: ${a}.`,
+    stays: (counts) => `Updates until f stays at most 10⁻⁴ of its start: ${counts}`,
     decayOn: "η × 0.1 after update",
     momentum: "momentum",
     nesterovName: "Nesterov",
@@ -237,13 +282,13 @@ export const WORDS = {
     play: "Play",
     pause: "Pause",
     at: (t, n) => `update ${t} of ${n}`,
-    more: "More: κ, loss, rates, goals",
+    more: "More: κ, loss, rates, Adam, goals",
     less: "Less",
     reset: "Reset",
     copy: "Copy link",
     copied: "Link copied.",
     copyByHand: "Please copy the link from the address bar.",
-    formula: (kappa) => `, κ = ${kappa}, with the eigenvalues 1/κ and 1. From v = 0, with the gradient g:`,
+    formula: (kappa, turned) => `, κ = ${kappa}, with the eigenvalues 1/κ and 1${turned}. From v = 0, with the gradient g:`,
     pathsText: (n, m, d) => `Contours of f. After ${n} updates momentum is at ${m}, gradient descent at ${d}.`,
     lossesText: (n, m, d) => `After ${n} updates the loss of momentum is ${m}, that of gradient descent ${d}.`,
     mapText: (r, e) => `Here the rate is ${r}; at this γ it diverges from η = ${e}.`,
@@ -262,6 +307,11 @@ export const WORDS = {
     inside: "η 在速度里面",
     outside: "η 在速度外面",
     nesterov: "Nesterov 加速梯度",
+    adam: "Adam 的 η：每个坐标一步大约走这么远",
+    rotated: "旋转 45 度",
+    turned: "；图上画的是 y，即 x 旋转 45 度",
+    adamAt: (a) => `Adam：${a}。`,
+    stays: (counts) => `f 降到起点的 10⁻⁴ 以下、不再回升所需的更新次数：${counts}`,
     decayOn: "更新几次之后 η 乘以 0.1",
     momentum: "动量法",
     nesterovName: "Nesterov",
@@ -299,13 +349,13 @@ export const WORDS = {
     play: "播放",
     pause: "暂停",
     at: (t, n) => `第 ${t} 次更新，共 ${n} 次`,
-    more: "更多：κ、损失、收敛率、目标",
+    more: "更多：κ、损失、收敛率、Adam、目标",
     less: "收起",
     reset: "重置",
     copy: "复制链接",
     copied: "链接已复制。",
     copyByHand: "请从地址栏复制链接。",
-    formula: (kappa) => `，κ = ${kappa}，特征值是 1/κ 和 1。g 是梯度，从 v = 0 开始：`,
+    formula: (kappa, turned) => `，κ = ${kappa}，特征值是 1/κ 和 1${turned}。g 是梯度，从 v = 0 开始：`,
     pathsText: (n, m, d) => `f 的等高线。${n} 次更新之后，动量法在 ${m}，梯度下降在 ${d}。`,
     lossesText: (n, m, d) => `${n} 次更新之后，动量法的损失是 ${m}，梯度下降的损失是 ${d}。`,
     mapText: (r, e) => `这里的收敛率是 ${r}；γ 不变时，从 η = ${e} 起发散。`,
@@ -321,7 +371,8 @@ const boundText = (gamma, nesterov) =>
 
 // ---------------------------------------------------------------- The drawing
 
-const DASHES = { momentum: [], total: [], descent: [7, 4], flat: [9, 3, 2, 3], steep: [4, 3], other: [1.5, 3] };
+const DASHES = { momentum: [], total: [], descent: [7, 4], flat: [9, 3, 2, 3], steep: [4, 3], other: [1.5, 3],
+  adam: [8, 3, 2, 3, 2, 3] };
 const BOUNDS = [0.5, 0.8, 0.9, 0.95, 0.99, 0.999]; // between the bands of the map
 // From yellow (fast) to dark blue (slow): the lightness alone tells the order.
 const BANDS = [[253, 231, 100], [217, 201, 106], [177, 169, 117], [136, 136, 126], [104, 109, 130],
@@ -394,21 +445,28 @@ function polyline(pen, points, colour, dash, width = 2) {
   pen.setLineDash([]);
 }
 
-/** Where x₁ and x₂ lie: at the same scale, so that the contours keep their shape. */
-function pathScale(box) {
-  const unit = box.height / 2.4, x0 = box.left + box.width / 2, y0 = box.top + box.height / 2;
+/** Where x lies, turned or not: both axes at the same scale, so that the contours keep their shape. */
+function pathScale(box, state) {
+  const unit = box.height / (state.rotated ? 3 : 2.4), [c, s] = turn(state);
+  const x0 = box.left + box.width / 2, y0 = box.top + box.height / 2;
+  const back = (y1, y2) => ({ x1: fine(c * y1 - s * y2), x2: fine(s * y1 + c * y2) });
   return {
     unit,
-    toPixel: (x1, x2) => [x0 + unit * x1, y0 - unit * x2],
-    toState: (x, y) => ({ x1: fine((x - x0) / unit), x2: fine((y0 - y) / unit) }),
+    toPixel: (x1, x2) => [x0 + unit * (c * x1 + s * x2), y0 - unit * (c * x2 - s * x1)],
+    toState: (x, y) => back((x - x0) / unit, (y0 - y) / unit),
   };
+}
+/** The start after it has moved on the plot. */
+function moved(state, dy1, dy2) {
+  const [c, s] = turn(state);
+  return { x1: fine(state.x1 + c * dy1 - s * dy2), x2: fine(state.x2 + s * dy1 + c * dy2) };
 }
 const fine = (value) => Math.round(value * 100) / 100;
 const pairs = (points) => Array.from({ length: points.length / 2 }, (_, t) => [points[2 * t], points[2 * t + 1]]);
 
 function drawPaths(canvas, state, paths, colours) {
   const { pen, box } = prepare(canvas);
-  const { unit, toPixel } = pathScale(box);
+  const { unit, toPixel } = pathScale(box, state);
   const pixels = (path) => pairs(path.points).map(([x1, x2]) => toPixel(x1, x2));
   clipped(pen, box, () => {
     pen.strokeStyle = colours.line;
@@ -416,18 +474,21 @@ function drawPaths(canvas, state, paths, colours) {
     for (let level = 2; level > 1e-5; level /= 3) {
       const height = unit * Math.sqrt(2 * level);
       pen.beginPath();
-      pen.ellipse(...toPixel(0, 0), height * Math.sqrt(state.kappa), height, 0, 0, 7);
+      pen.ellipse(...toPixel(0, 0), height * Math.sqrt(state.kappa), height, state.rotated ? Math.PI / 4 : 0, 0, 7);
       pen.stroke();
     }
     if (paths.other) polyline(pen, pixels(paths.other), colours.green, DASHES.other, 2.5);
-    for (const [name, colour] of [["descent", colours.orange], ["momentum", colours.blue]]) {
+    for (const [name, colour] of [["descent", colours.orange], ["momentum", colours.blue], ["adam", colours.purple]]) {
+      if (!paths[name]) continue;
       const points = pixels(paths[name]);
       polyline(pen, points, colour, DASHES[name], 1.5);
       pen.fillStyle = name === "descent" ? colours.page : colour;
       for (const [x, y] of points.slice(1, 201)) { // further ones lie on top of each other
         pen.beginPath();
         if (name === "descent") pen.rect(x - 2.5, y - 2.5, 5, 5);
-        else pen.arc(x, y, 3, 0, 7);
+        else if (name === "momentum") pen.arc(x, y, 3, 0, 7);
+        else for (const [dx, dy] of [[-3.5, 3], [3.5, 3], [0, -4]]) pen.lineTo(x + dx, y + dy);
+        pen.closePath();
         pen.fill();
         pen.stroke();
       }
@@ -436,9 +497,9 @@ function drawPaths(canvas, state, paths, colours) {
     polyline(pen, [[x - 6, y - 6], [x + 6, y + 6]], colours.text, []);
     polyline(pen, [[x - 6, y + 6], [x + 6, y - 6]], colours.text, []);
   });
-  const ticks = [-1, 0, 1];
-  axes(pen, box, colours, ticks.map((x) => [toPixel(x, 0)[0], fixed(x, 0)]),
-    ticks.map((y) => [toPixel(0, y)[1], fixed(y, 0)]), "x₁", "x₂");
+  const ticks = [-1, 0, 1], [x0, y0] = toPixel(0, 0), name = state.rotated ? "y" : "x";
+  axes(pen, box, colours, ticks.map((x) => [x0 + unit * x, fixed(x, 0)]),
+    ticks.map((y) => [y0 - unit * y, fixed(y, 0)]), `${name}₁`, `${name}₂`);
   return toPixel(state.x1, state.x2);
 }
 
@@ -462,6 +523,7 @@ function drawLosses(canvas, state, paths, colours, words) {
     polyline(pen, curve(paths.momentum, (x1, x2) => (lambda2 * x2 * x2) / 2), colours.blue, DASHES.steep, 1.5);
     polyline(pen, curve(paths.momentum, total), colours.blue, DASHES.total, 2.5);
     if (paths.other) polyline(pen, curve(paths.other, total), colours.green, DASHES.other, 2.5);
+    if (paths.adam) polyline(pen, curve(paths.adam, total), colours.purple, DASHES.adam, 2.5);
   });
   const step = [5, 10, 20, 50, 100, 200, 500].find((one) => state.updates / one <= 6);
   const xs = Array.from({ length: Math.floor(state.updates / step) + 1 }, (_, i) => [x(i * step), i * step]);
@@ -575,6 +637,7 @@ const swatch = (name, colour, marker = "") =>
     stroke-dasharray="${DASHES[name].join(" ")}"/>${marker}</svg>`;
 const DOT = '<circle cx="15" cy="5" r="3.5" fill="var(--blue)"/>';
 const SQUARE = '<rect x="12" y="2" width="6" height="6" fill="var(--page)" stroke="var(--orange)" stroke-width="1.5"/>';
+const TRIANGLE = '<path d="M11 9h8l-4-8z" fill="var(--purple)"/>';
 
 const handle = (name, label) =>
   `<div class="handle" id="${name}" role="slider" tabindex="0" aria-label="${label}"></div>`;
@@ -591,13 +654,16 @@ const page = (words, address, small) => `
       <div class="plot" id="pathsPlot"><canvas id="paths" role="img"></canvas>${handle("start", words.start)}</div>
       <ul><li>${swatch("momentum", "blue", DOT)}<span data-name></span></li>
         <li>${swatch("descent", "orange", SQUARE)}${words.descent}</li>
-        <li data-other>${swatch("other", "green")}${words.other}</li></ul></figure>
+        <li data-other>${swatch("other", "green")}${words.other}</li>
+        <li data-adam>${swatch("adam", "purple", TRIANGLE)}Adam</li></ul></figure>
     <div class="controls">
       ${sliders(small ? ["gamma"] : ["eta", "gamma"], words)}
       <div class="buttons">${button("step", words.step, "data-large")}${button("play", words.play)}${button("reset", words.reset, "data-large")}</div>
       <p id="at" data-large></p>
       <p role="status" data-large><strong id="descent-verdict"></strong><strong id="momentum-verdict"></strong></p>
-      <p class="note" data-large>f(x) = ½(x₁²/κ + x₂²)<span id="where"></span> <b id="formula"></b></p>
+      <p class="note" data-large>f(x) = ½(x₁²/κ + x₂²)<span id="where"></span> <b id="formula"></b>
+        <span data-adam><br>Adam: <b id="adamFormula"></b></span></p>
+      <p data-adam data-large id="stays"></p>
       ${button("more", words.more, 'aria-expanded="false" data-large')}
       <div data-more class="controls">${sliders(["kappa", "updates"], words)}
         <fieldset><legend>${words.convention}</legend><div class="choice">
@@ -605,7 +671,11 @@ const page = (words, address, small) => `
             `<label><input type="radio" name="convention" value="${name}">${words[name]}</label>`).join("")}</div></fieldset>
         <div class="choice"><label><input type="checkbox" id="decayOn">${words.decayOn}</label>
           ${numberBox("decay", words.decayOn, LIMITS.decay)}
-          <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div></div>
+          <label><input type="checkbox" id="nesterov">${words.nesterov}</label></div>
+        <div class="controls" id="adamPart"><div class="choice">
+          <label><input type="checkbox" id="adamOn">Adam (β₁ = γ, β₂ = ${ADAM.beta2})</label>
+          <label><input type="checkbox" id="rotated">${words.rotated}</label></div>
+          <div data-adam>${sliders(["adam"], words)}</div></div></div>
     </div>
   </div>
   <div class="grid" data-more>
@@ -614,7 +684,8 @@ const page = (words, address, small) => `
       <ul><li>${swatch("total", "blue")}<span data-name></span>${words.total}</li>
         <li>${swatch("flat", "blue")}${words.flat}</li><li>${swatch("steep", "blue")}${words.steep}</li>
         <li>${swatch("descent", "orange")}${words.descent}</li>
-        <li data-other>${swatch("other", "green")}${words.other}</li></ul></figure>
+        <li data-other>${swatch("other", "green")}${words.other}</li>
+        <li data-adam>${swatch("adam", "purple")}Adam</li></ul></figure>
     <figure><figcaption>${words.map}</figcaption>
       <div class="plot" id="mapPlot"><canvas id="map" role="img"></canvas>${handle("point", `${words.eta}, ${words.gamma}`)}</div>
       <div class="scale" aria-hidden="true">${BANDS.map((rgb, i) =>
@@ -635,7 +706,7 @@ const page = (words, address, small) => `
   </div>
 </section>`.replace(/ data-more/g, "$& hidden");
 
-const MORE = ["kappa", "convention", "nesterov", "decay", "updates"]; // shown with “More” only
+const MORE = ["kappa", "convention", "nesterov", "adam", "rotated", "decay", "updates"]; // shown with “More” only
 
 /**
  * Put a playground into an element of a page: `lang` is "zh" or "en", `state` what to begin with.
@@ -697,10 +768,10 @@ export function mount(element, { lang = "en", state: first, address = false, sma
   }
 
   function showNumbers(part, upTo) {
-    const { eta, gamma, kappa, nesterov, decay, convention, updates } = state;
+    const { eta, gamma, kappa, nesterov, decay, convention, updates, rotated } = state;
     const name = nesterov ? words.nesterovName : words.momentum;
     for (const one of all("[data-name]")) write(one, name);
-    for (const one of all("[data-other]")) one.hidden = !paths.other;
+    for (const name of ["other", "adam"]) for (const one of all(`[data-${name}]`)) one.hidden = !paths[name];
     for (const [method, g, ahead, called] of [["descent", 0, false, words.descent], ["momentum", gamma, nesterov, name]]) {
       const { measured, needed, neededLoss } = paths[method];
       const predicted = worstRate(lastEta(state), g, kappa, ahead);
@@ -715,13 +786,22 @@ export function mount(element, { lang = "en", state: first, address = false, sma
     const at = nesterov ? (convention === "inside" ? "x − γv" : "x − ηγv") : "x";
     write($("#formula"), convention === "inside" ? `v ← γv + ηg(${at}), x ← x − v` : `v ← γv + g(${at}), x ← x − ηv`);
     write($("#edgeText"), words.edge(boundText(1, nesterov)));
-    write($("#where"), words.formula(kappa));
+    write($("#where"), words.formula(kappa, rotated ? words.turned : ""));
+    const y = rotated ? "y" : "x";
+    write($("#adamFormula"), `${y} ← ${y} − ηm̂/(√ŝ + 10⁻⁸)`);
     write($("#play"), playing ? words.pause : words.play);
     $("#at").ariaLive = playing ? "off" : "polite"; // each step is said aloud
     write($("#at"), words.at(upTo, updates));
-    const ends = ["momentum", "descent"].map((method) => [...part[method].points.slice(-2)]);
-    $("#paths").ariaLabel = words.pathsText(upTo, ...ends.map(pointText));
-    $("#losses").ariaLabel = words.lossesText(upTo, ...ends.map((end) => lossText(loss(state, ...end))));
+    const methods = ["momentum", "descent", ...(paths.adam ? ["adam"] : [])];
+    const ends = methods.map((method) => [...part[method].points.slice(-2)]);
+    const said = (text, [m, d, a]) => text(upTo, m, d) + (a ? words.adamAt(a) : "");
+    $("#paths").ariaLabel = said(words.pathsText, ends.map(pointText));
+    $("#losses").ariaLabel = said(words.lossesText, ends.map((end) => lossText(loss(state, ...end))));
+    if (paths.adam) {
+      const counts = methods.map((method) => stays(state, paths[method].points));
+      write($("#stays"), words.stays([name, words.descent, "Adam"].map((one, i) =>
+        `${one} ${counts[i] < Infinity ? counts[i] : `> ${updates}`}`).join(" · ")));
+    }
     $("#map").ariaLabel = words.mapText(rateText(worstRate(eta, gamma, kappa, nesterov)), fixed(edge(gamma, nesterov)));
     GOALS.forEach((goal, i) => {
       if (goal.reached(state, paths)) reached.add(i);
@@ -736,7 +816,8 @@ export function mount(element, { lang = "en", state: first, address = false, sma
   function showControls() {
     showNumberControls();
     for (const radio of all("[name=convention]")) radio.checked = radio.value === state.convention;
-    $("#nesterov").checked = state.nesterov;
+    for (const key of ["nesterov", "rotated"]) $(`#${key}`).checked = state[key];
+    $("#adamOn").checked = state.adam > 0;
     $("#decayOn").checked = state.decay > 0;
     for (const [name, key, text] of [
       ["start", "x1", `x₁ = ${fixed(state.x1)}, x₂ = ${fixed(state.x2)}`],
@@ -769,7 +850,7 @@ export function mount(element, { lang = "en", state: first, address = false, sma
     let held = false;
     const go = (event) => {
       const { left, top } = canvas.getBoundingClientRect();
-      change(scale(plotBox(canvas)).toState(event.clientX - left, event.clientY - top));
+      change(scale(plotBox(canvas), state).toState(event.clientX - left, event.clientY - top));
     };
     on(plot, "pointerdown", (event) => {
       if (event.button || (event.pointerType === "touch" && event.target !== point)) return; // it may scroll
@@ -789,14 +870,15 @@ export function mount(element, { lang = "en", state: first, address = false, sma
       change(step(...way.map((one) => one * (event.shiftKey ? 10 : 1))));
     });
   }
-  draggable($("#pathsPlot"), $("#start"), pathScale, (dx, dy) => ({ x1: fine(state.x1 + 0.02 * dx), x2: fine(state.x2 + 0.02 * dy) }));
+  draggable($("#pathsPlot"), $("#start"), pathScale, (dx, dy) => moved(state, 0.02 * dx, 0.02 * dy));
   draggable($("#mapPlot"), $("#point"), mapScale, (dx, dy) => ({
     ...(dx && { eta: significant(state.eta * 1.02 ** dx, 3) }),
     ...(dy && { gamma: significant(state.gamma + 0.01 * dy, 3) }),
   }));
 
   for (const radio of all("[name=convention]")) on(radio, "change", () => change({ convention: radio.value }));
-  on($("#nesterov"), "change", (event) => change({ nesterov: event.target.checked }));
+  for (const key of ["nesterov", "rotated"]) on($(`#${key}`), "change", (event) => change({ [key]: event.target.checked }));
+  on($("#adamOn"), "change", (event) => change({ adam: event.target.checked ? ADAM.on : 0 }));
   on($("#decayOn"), "change", (event) => change({ decay: event.target.checked ? Math.ceil(state.updates / 6) : 0 }));
   for (const button of all("[data-goal]")) on(button, "click", () => change(GOALS[button.dataset.goal].setup));
   on($("#more"), "click", () => unfold($("#more").ariaExpanded !== "true"));
@@ -824,6 +906,7 @@ export function mount(element, { lang = "en", state: first, address = false, sma
 
   const resizer = new ResizeObserver(redraw);
   resizer.observe($("#paths"));
+  if (state.adam || state.rotated) $(".buttons").before($("#adamPart")); // what it begins with is in sight
   show(state);
   unfold(Boolean(given) && MORE.some((key) => given[key] !== DEFAULTS[key]));
 
