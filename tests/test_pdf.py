@@ -15,15 +15,12 @@ from pypdf import PdfReader
 from tools.sources import order, tag
 from web import build, home, pdf
 
-# Where a font draws a character and a radical by one glyph, Chromium writes the radical into the PDF;
-# Unicode itself takes most of them for the character, but not these.
-RADICALS = str.maketrans("⻅⻚⻔⻓⻆⺟⻬", "见页门长角母齐")
 SUMMARY = {"zh": "小结", "en": "Summary"}
 
 
 def squeezed(text):
     """Give a text without what differs between a page and its print: spaces, and kinds of signs."""
-    return re.sub(r"[^\w]", "", unicodedata.normalize("NFKC", text.translate(RADICALS)))
+    return re.sub(r"[^\w]", "", unicodedata.normalize("NFKC", text))
 
 
 def bookmarks(reader, entries, depth=0):
@@ -58,7 +55,8 @@ def look(site, language, names, made):
     assert fonts(reader) and all(fonts(reader).values())
     assert reader.root_object["/Lang"] == {"zh": "zh-CN", "en": "en"}[language]
     assert all(len(squeezed(text)) > 5 or page.images for text, page in zip(texts, reader.pages))
-    assert "\ufffd" not in "".join(texts)
+    # No lost glyph, and no radical where a character is printed: it could be neither found nor copied.
+    assert not re.search("[\ufffd\u2e80-\u2fdf]", "".join(texts))
     words = pdf.WORDS[language]
     titles = {title: page for depth, title, page in marks if depth == 0}
     answers = titles[words["answers"]]
@@ -109,6 +107,21 @@ def test_a_chapter_on_paper(site):
     assert len(reader.pages) > 8
     exercises = [title for depth, title, _ in marks if depth == 2]
     assert exercises == ["练习 3.1", "练习 3.2", "练习 3.3"]
+
+
+def test_radicals_become_the_characters_that_they_look_like():
+    """One by one, in a range that runs on no more, and after another letter."""
+    cmap = (
+        "2 beginbfchar\n<0003> <2F42>\n<0004> <00662EC5>\nendbfchar\n"
+        "1 beginbfrange\n<0010> <0012> <2EFF>\nendbfrange\n"
+    )
+    found = pdf.without_radicals(cmap.replace("2EFF", "2F08"))
+    assert found == (
+        "2 beginbfchar\n<0003> <6587>\n<0004> <006689C1>\nendbfchar\n"
+        "3 beginbfchar\n<0010> <4EBA>\n<0011> <513F>\n<0012> <5165>\nendbfchar\n"
+    )
+    with pytest.raises(pdf.PdfError, match="U\\+2EFF"):
+        pdf.without_radicals(cmap)
 
 
 def test_what_is_not_found_stops_the_print(monkeypatch):

@@ -9,6 +9,7 @@ import shutil
 import string
 import struct
 import tomllib
+import unicodedata
 from html import escape
 from io import BytesIO
 from pathlib import Path
@@ -19,7 +20,8 @@ from bs4 import BeautifulSoup
 from markdown_it import MarkdownIt
 from mdit_py_plugins.dollarmath import dollarmath_plugin
 from playwright.sync_api import sync_playwright
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
+from pypdf.generic import IndirectObject
 
 from tools.sources import order, tag
 from web import search
@@ -274,6 +276,69 @@ def pages_of(pdf):
     }
 
 
+# Where a font draws a radical and a character by one glyph, Chromium says that the glyph means the
+# radical. Unicode knows which character most of them are, but not these; and ⼾ it takes for 戶.
+RADICALS = re.compile("[\u2e80-\u2fdf]")
+CHARACTERS = dict(
+    zip(
+        "⺒⺓⺠⻁⻅⻆⻉⻋⻑⻓⻔⻘⻙⻚⻛⻜⻝⻢⻣⻤⻥⻦⻧⻨⻩⻪⻬⻮⻰⼾",
+        "巳幺民虎见角贝车長长门青韦页风飞食马骨鬼鱼鸟卤麦黄黾齐齿龙户",
+    )
+)
+
+
+def character(radical):
+    """Give the character that a radical looks like.
+
+    Raises
+    ------
+    PdfError
+        If none is known.
+    """
+    found = CHARACTERS.get(radical, unicodedata.normalize("NFKC", radical))
+    if RADICALS.match(found):
+        raise PdfError(f"CHARACTERS lacks {radical} (U+{ord(radical):04X}).")
+    return found
+
+
+def without_radicals(cmap):
+    """Give a font's map from glyphs to text, which has characters in place of radicals."""
+
+    def plain(block):
+        """Give a block entry by entry, as targets that ran on may do so no more."""
+        entries = []
+        for first, last, text in re.findall(r"<(\w+)>(?:\s*<(\w+)>)?\s*<(\w+)>\n", block[0]):
+            *before, end = bytes.fromhex(text).decode("utf-16-be")
+            for i in range(int(last or first, 16) - int(first, 16) + 1):
+                text = "".join(before) + chr(ord(end) + i)
+                text = RADICALS.sub(lambda radical: character(radical[0]), text)
+                glyph = f"{int(first, 16) + i:0{len(first)}X}"
+                entries.append(f"<{glyph}> <{text.encode('utf-16-be').hex().upper()}>\n")
+        parts = [entries[i : i + 100] for i in range(0, len(entries), 100)]  # more are not allowed
+        return "".join(f"{len(part)} beginbfchar\n{''.join(part)}endbfchar\n" for part in parts)
+
+    return re.sub(r"\d+ beginbf(char|range)\n.*?endbf\1\n", plain, cmap, flags=re.DOTALL)
+
+
+def searchable(pdf):
+    """Give a PDF whose text holds the characters that were printed, and no radicals."""
+    reader, changed = PdfReader(BytesIO(pdf)), False
+    for number in range(1, reader.trailer["/Size"]):
+        font = IndirectObject(number, 0, reader).get_object()
+        if not isinstance(font, dict) or "/ToUnicode" not in font:
+            continue
+        stream = font["/ToUnicode"]
+        cmap = stream.get_data().decode("latin-1")
+        if (plain := without_radicals(cmap)) != cmap:
+            stream.set_data(plain.encode("latin-1"))
+            changed = True
+    if not changed:
+        return pdf
+    out = BytesIO()
+    PdfWriter(clone_from=reader).write(out)
+    return out.getvalue()
+
+
 FILL = """(pages) => {
   for (const one of document.querySelectorAll("[data-page]")) one.textContent = pages[one.dataset.page];
 }"""
@@ -335,4 +400,4 @@ def make(site, language, names=None):
         browser.close()
     if pages_of(pdf) != numbers:
         raise PdfError("The page numbers moved the pages.")
-    return pdf
+    return searchable(pdf)
