@@ -95,6 +95,19 @@ def test_a_pack_holds_all_that_its_two_lines_name(made):
         assert "web/_site/zh/momentum-lab-zh.pdf" in text
 
 
+def test_the_packages_of_the_system_are_those_of_the_readmes():
+    for readme in ("README.md", "README.zh.md"):
+        lines = re.findall(
+            r"sudo apt-get install git (.+) python3-venv`", (ROOT / readme).read_text()
+        )
+        assert lines == list(pack.DEBIAN.values())
+    said = pack.first("3.11", "linux_aarch64", [])
+    assert (
+        "（Debian、Ubuntu 上还有 python3-venv、libgomp1、libopenblas0-pthread、liblapacke）" in said
+    )
+    assert "Debian" not in pack.first("3.11", "macosx_x86_64", [])
+
+
 def test_without_a_web_edition_there_is_no_pack(tmp_path):
     with pytest.raises(pack.PackError, match="nox -s web"):
         pack.make(tmp_path / "pack.zip", tmp_path, "3.12", "linux_x86_64", tmp_path)

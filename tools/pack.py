@@ -23,6 +23,11 @@ TOP = "momentum-lab"  # the folder in the zip
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 GLIBC = 31  # wheels for glibc up to 2.31: Debian 11, Ubuntu 20.04, and all that is later
 MACHINES = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "aarch64"}
+# What Debian and Ubuntu must have beside python3-venv
+DEBIAN = {
+    "linux_x86_64": "libgomp1 libquadmath0",
+    "linux_aarch64": "libgomp1 libopenblas0-pthread liblapacke",
+}
 PLATFORMS = {
     "linux_x86_64": {"sys_platform": "linux", "platform_system": "Linux"},
     "linux_aarch64": {"sys_platform": "linux", "platform_system": "Linux"},
@@ -130,14 +135,14 @@ def download(folder, python, target):
 
 def first(python, target, pdfs):
     """Give the text of README-FIRST.txt."""
-    linux = target.startswith("linux")
+    packages = DEBIAN.get(target, "").split()
     return README.format(
         install=INSTALL.format(python=python),
         start=START,
         system_zh=f"Python {python}"
-        + "（Debian、Ubuntu 上还有 python3-venv、libgomp1、libquadmath0）" * linux,
+        + f"（Debian、Ubuntu 上还有 {'、'.join(['python3-venv', *packages])}）" * bool(packages),
         system_en=f"Python {python}"
-        + " (on Debian and Ubuntu also python3-venv, libgomp1, libquadmath0)" * linux,
+        + f" (on Debian and Ubuntu also {', '.join(['python3-venv', *packages])})" * bool(packages),
         pdf_zh="，或者打开 " + "、".join(pdfs) if pdfs else "",
         pdf_en=", or " + " or ".join(pdfs) if pdfs else "",
     )
