@@ -135,9 +135,10 @@ def normal_equations(features, labels):
 def update_matrices(H, c, lr, mom):
     identity = nd.zeros_like(H) + nd.eye(H.shape[1], dtype=H.dtype)
     zeros = nd.zeros_like(c).swapaxes(1, 2)
+    H, c, kept = lr * H, lr * c, mom * identity
     return nd.concat(
-        nd.concat(identity - lr * H, -mom * identity, lr * c, dim=2),
-        nd.concat(lr * H, mom * identity, -lr * c, dim=2),
+        nd.concat(identity - H, -kept, c, dim=2),
+        nd.concat(H, kept, -c, dim=2),
         nd.concat(zeros, zeros, nd.ones_like(c[:, :1]), dim=2),
         dim=1,
     )
@@ -159,6 +160,56 @@ def train_least_squares(products, params, X, y, batch_size, lrs, mom):
             states, state = products(matrices, state)
             history.append(states)
     return nd.concat(*history, dim=0)[:, : len(weights), 0]
+
+
+# Taught in momentum-fast.
+class AllUpdates(gluon.HybridBlock):
+    # give the state at the start and after each update
+    def __init__(self, updates):
+        super().__init__()
+        self.updates = updates
+        self.hybridize()
+
+    def hybrid_forward(self, F, matrices, state):
+        distance = 1
+        while distance < self.updates:
+            first = F.slice_axis(matrices, axis=0, begin=0, end=distance)
+            later = F.slice_axis(matrices, axis=0, begin=distance, end=None)
+            earlier = F.slice_axis(matrices, axis=0, begin=0, end=-distance)
+            matrices = F.concat(first, F.batch_dot(later, earlier), dim=0)
+            distance *= 2
+        return F.concat(F.expand_dims(state, axis=0), F.dot(matrices, state), dim=0)
+
+
+# Taught in momentum-fast.
+def train_at_once(all_updates, params, X, y, batch_size, lrs, mom):
+    # as train_least_squares, but with the updates of all epochs together
+    w, b = params
+    weights = nd.concat(w, b.reshape((1, 1)), dim=0)
+    state = nd.concat(weights, nd.zeros_like(weights), nd.ones_like(b).reshape((1, 1)), dim=0)
+    extended, equations = with_ones(X), []
+    for _ in lrs:
+        ((features, labels),) = utils.data_iter(len(X), len(X), extended, y)
+        labels = labels.reshape((-1, 1))
+        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
+        equations += [normal_equations(*piece) for piece in pieces]
+    H, c = (nd.concat(*parts, dim=0) for parts in zip(*equations))
+    rates = nd.array(np.repeat(lrs, len(H) // len(lrs)), dtype=H.dtype).reshape((-1, 1, 1))
+    states = all_updates(update_matrices(H, c, rates, mom), state)
+    return states[:, : len(weights), 0]
+
+
+# Taught in momentum-fast.
+def quadratic_losses(X, y, weights):
+    # the mean loss of each set of weights, bias last: (..., d + 1) to (...)
+    A = with_ones(X).asnumpy().astype("float64")
+    labels = y.asnumpy().ravel().astype("float64")
+    H = A.T @ A / len(A)
+    best = np.linalg.lstsq(H, A.T @ labels / len(A), rcond=None)[0]
+    smallest = ((A @ best - labels) ** 2).mean() / 2
+    distance = weights - nd.array(best, dtype=weights.dtype)
+    gradient = nd.dot(distance, nd.array(H, dtype=weights.dtype))
+    return (distance * gradient).sum(axis=-1) / 2 + smallest
 
 
 # Taught in momentum-fast.
@@ -196,19 +247,6 @@ def train_columns(columns, params, X, y, batch_size, lrs, moms):
             updated, state = columns(*normal_equations(features, labels), lr, moms, *state)
             history.append(updated)
     return nd.concat(*history, dim=0).swapaxes(1, 2)
-
-
-# Taught in momentum-fast.
-def quadratic_losses(X, y, weights):
-    # the mean loss of each set of weights, bias last: (..., d + 1) to (...)
-    A = with_ones(X).asnumpy().astype("float64")
-    labels = y.asnumpy().ravel().astype("float64")
-    H = A.T @ A / len(A)
-    best = np.linalg.lstsq(H, A.T @ labels / len(A), rcond=None)[0]
-    smallest = ((A @ best - labels) ** 2).mean() / 2
-    distance = weights - nd.array(best, dtype=weights.dtype)
-    gradient = nd.dot(distance, nd.array(H, dtype=weights.dtype))
-    return (distance * gradient).sum(axis=-1) / 2 + smallest
 
 
 # Taught in momentum-adam.

@@ -13,6 +13,7 @@ from mxnet import autograd, nd
 import utils
 from course import checks, measuring
 from course.chapters import (
+    AllUpdates,
     Columns,
     Epoch,
     Products,
@@ -20,6 +21,7 @@ from course.chapters import (
     quadratic_losses,
     sgd_momentum,
     squared_gradient,
+    train_at_once,
     train_columns,
     train_compiled,
     train_least_squares,
@@ -84,6 +86,15 @@ def test_a_matrix_an_update_takes_the_chapters_path(examples, features, batch_si
     products = Products()
     mx.random.seed(9)
     path = train_least_squares(products, start, X, y, batch_size, LRS, MOM).asnumpy()
+    np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-9, atol=1e-12)
+
+
+@every_size
+def test_all_updates_at_once_take_the_chapters_path(examples, features, batch_size):
+    X, y, start = made(examples, features)
+    updates = len(LRS) * -(-examples // batch_size)
+    mx.random.seed(9)
+    path = train_at_once(AllUpdates(updates), start, X, y, batch_size, LRS, MOM).asnumpy()
     np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-9, atol=1e-12)
 
 
@@ -165,11 +176,13 @@ def counts(cell_id):
 
 
 def test_each_step_saves_operators_or_calls():
-    steps = [counts(name) for name in ("measure", "chapter", "fused", "compiled", "least-squares")]
+    names = ("measure", "chapter", "fused", "compiled", "least-squares", "all-updates")
+    steps = [counts(name) for name in names]
     calls, operators = zip(*steps)
     assert 9_000 < operators[0] < 10_000  # “almost ten thousand”
     assert operators[0] / 300 > 30
     assert operators[0] > operators[1] > operators[2] >= operators[3] > 3 * operators[4]
+    assert operators[4] > 4 * operators[5]
     assert calls[0] > calls[1] > calls[2] > 20 * calls[3]
     assert calls[2] // 300 == 10
     assert 24 <= calls[3] <= 48  # “a few dozen”
@@ -178,11 +191,11 @@ def test_each_step_saves_operators_or_calls():
 def test_every_way_ends_at_the_same_loss():
     losses = [
         numbers(r"the last (\S+)", PRINTED[name])[0]
-        for name in ("measure", "chapter", "fused", "compiled", "least-squares")
+        for name in ("measure", "chapter", "fused", "compiled", "least-squares", "all-updates")
     ]
-    assert losses == pytest.approx([losses[1]] * 5, rel=0.05)
+    assert losses == pytest.approx([losses[1]] * 6, rel=0.05)
     assert len(set(losses[1:])) == 1
-    assert PRINTED["same"].count("True") == 3
+    assert PRINTED["same"].count("True") == 4
     assert PRINTED["gradient"] == "True\nTrue\n"
 
 

@@ -24,6 +24,7 @@ VOLATILE = {
         "fused-time",
         "compiled-time",
         "least-squares-time",
+        "all-updates-time",
         "grid-time",
     )
 } | {("momentum-distributed", "async-run"): "asynchronous: the processes' order is chance"}
