@@ -10,12 +10,14 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy_jax
 import pyperf
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +26,7 @@ CHAPTER = ROOT / "notebooks/en/momentum-scratch.ipynb"
 FAST = ROOT / "notebooks/en/momentum-fast.ipynb"
 TORCH = ROOT / "benchmarks/torch_chapter.ipynb"
 RUN = {"batch_size": 10, "lr": 0.2, "mom": 0.9, "num_epochs": 3, "log_interval": 10}
+RIVALS = ROOT / ".nox/rivals/bin/python"  # what `nox -s rivals` makes: JAX, and a numpy of today
 SETTINGS = 4096  # trained at once by the notebook
 RIVAL_SETTINGS = 64  # of them, trained by PyTorch one after the other
 
@@ -108,6 +111,7 @@ def fast(*more):
     cell_ids = """
         data naive fused gradient epoch minibatches train-compiled compiled
         matrix normal-equations train-least-squares least-squares
+        at-once train-at-once quadratic all-updates
     """
     return definitions(FAST, *cell_ids.split(), *more)
 
@@ -127,6 +131,8 @@ def settings_in_turn():
 def deviations():
     """Train every variant from the same parameters on the chapter's minibatches, and compare.
 
+    JAX only if `nox -s rivals` has made its environment.
+
     Returns
     -------
     dict
@@ -144,22 +150,42 @@ def deviations():
     for _ in range(3):
         ((_, order),) = utils.data_iter(len(examples), len(examples), examples, examples)
         orders.append(order)
-    trained = fast()
+    trained = fast("many", "train-columns", "grid")
     trained["random"] = GivenOrders(orders)
     variants = {
         name: trained[name]
-        for name in ("train_naive", "train_fused", "train_foreach", "train_matrix")
+        for name in ("train_naive", "train_fused", "train_foreach", "train_matrix", "train_all")
     }
     if find_spec("torch"):
         variants["PyTorch"] = _torch_on(names, start, iter(orders))
     w, b, losses = chapter(CHAPTER)()
     expected = _numbers(losses)
     found = {}
+    arrays = [_numbers([one]).astype("float32") for one in (names["X"], names["y"], *start)]
+    arrays[0], arrays[3] = arrays[0].reshape(-1, 2), arrays[3].reshape(())
+    arrays.append(np.concatenate([order.asnumpy() for order in orders]))
+    variants["NumPy"] = partial(numpy_jax.numpy_run, *arrays)
+    if RIVALS.exists():
+        given = _jax_on(arrays)
+        variants["JAX"] = lambda: [given[name] for name in ("w", "b", "losses")]
+        ours, theirs = trained["train_grid"](), given["grid"]
+        settled = ours[-1] < 1  # what diverges, rounding tears apart
+        apart = abs(theirs[:, settled] / ours[:, settled] - 1).max()
+        found["JAX, 4,096 settings"] = float(apart), 0.0
     for name, train in variants.items():
         w_here, b_here, losses = train()
         apart = np.abs(_numbers([w_here, b_here]) - _numbers([w, b])).max()
         found[name] = float(np.abs(_numbers(losses) / expected - 1).max()), float(apart)
     return found
+
+
+def _jax_on(arrays):
+    """Give what JAX ends at on these arrays, in its own environment."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder, name) for name in ("in.npz", "out.npz")]
+        np.savez(files[0], *arrays)
+        subprocess.run([RIVALS, numpy_jax.__file__, *files], check=True)
+        return dict(np.load(files[1]))
 
 
 def _torch_on(names, start, orders):
@@ -360,14 +386,15 @@ CASES = {
     "chapter, fused update": lambda: fast()["train_fused"],
     "chapter, compiled epoch": lambda: fast()["train_foreach"],
     "chapter, a matrix an update": lambda: fast()["train_matrix"],
+    "chapter, all updates at once": lambda: fast()["train_all"],
     "chapter, torch": partial(chapter, TORCH),
-    "4,096 settings": lambda: fast("many", "train-columns", "quadratic", "grid")["train_grid"],
+    "4,096 settings": lambda: fast("many", "train-columns", "grid")["train_grid"],
     "64 settings, torch": settings_in_turn,
     "notebook": partial(notebook, CHAPTER),
     "notebook, torch": partial(notebook, TORCH),
     "import mxnet": partial(importing, "mxnet"),
     "import torch": partial(importing, "torch"),
-}
+} | numpy_jax.CASES
 SIZED = {"epoch": epoch, "train": training}  # "epoch KIND ROWS BATCH", "train KIND ROWS FEATURES …"
 
 

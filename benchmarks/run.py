@@ -1,7 +1,8 @@
 """Time each case and its rival in turn, in one run on one machine: `python benchmarks/run.py`.
 
 Prints a table of medians and ratios; `--json FILE` writes it as a list, `--only WORD` takes the
-rows with this word. Rows with PyTorch appear when PyTorch is installed: README.md says how.
+rows with this word. Rows with PyTorch appear when PyTorch is installed, those with NumPy and JAX
+when `nox -s rivals` has made their environment: README.md says how.
 """
 
 import argparse
@@ -35,6 +36,11 @@ class Side:
     case: str
     parts: float = 1
 
+    @property
+    def python(self):
+        """Give the Python that runs it: NumPy and JAX have an environment of their own."""
+        return str(cases.RIVALS) if self.case in cases.numpy_jax.CASES else sys.executable
+
 
 @dataclass
 class Row:
@@ -47,9 +53,11 @@ class Row:
     options: tuple = ("--values=3", "--warmups=1")
 
     @property
-    def needs_torch(self):
-        """Tell whether the rival is PyTorch."""
-        return "torch" in self.rival.case
+    def needs(self):
+        """Give what must be there for the rival: "torch", "rivals" (the environment), or None."""
+        if self.rival.case in cases.numpy_jax.CASES:
+            return "rivals"
+        return "torch" if "torch" in self.rival.case else None
 
 
 def epoch_side(kind, rows, batch_size):
@@ -74,14 +82,27 @@ def epoch_row(kind, rows, batch_size):
 
 ORIGINAL = Side("(a) the chapter's optimize", "chapter")
 TORCH = Side("(d) PyTorch eager", "chapter, torch")
+NUMPY = Side("(n) NumPy by hand", "chapter, numpy")
+JAX = Side("(j) JAX, compiled", "chapter, jax")
+AT_ONCE = Side("(c3) all updates at once", "chapter, all updates at once")
+SETTINGS = Side("(e) one of 4,096 settings at once", "4,096 settings", cases.SETTINGS)
 ROWS = [
     Row(ORIGINAL, Side("(b) written naively", "chapter, naively"), 0.5),
     Row(ORIGINAL, TORCH),
     Row(Side("fused update", "chapter, fused update"), TORCH),
     Row(Side("(c1) compiled epoch", "chapter, compiled epoch"), TORCH, 1.0),
     Row(Side("(c2) a matrix an update", "chapter, a matrix an update"), TORCH, 0.5),
+    Row(ORIGINAL, NUMPY),
+    Row(AT_ONCE, NUMPY, 1.0),
+    Row(AT_ONCE, JAX, 5.0),
+    Row(AT_ONCE, Side("(j) JAX: compiling it", "chapter, jax, compiling")),
+    Row(SETTINGS, Side("(j) one of 4,096, JAX vmap", "4,096 settings, jax", cases.SETTINGS), 2.0),
     Row(
-        Side("(e) one of 4,096 settings at once", "4,096 settings", cases.SETTINGS),
+        Side("(e) all 4,096 settings", "4,096 settings"),
+        Side("(j) JAX: compiling 4,096", "4,096 settings, jax, compiling"),
+    ),
+    Row(
+        SETTINGS,
         Side("(d) one of 64 settings in turn", "64 settings, torch", cases.RIVAL_SETTINGS),
         1 / 150,
     ),
@@ -107,7 +128,7 @@ def timed(side, options):
     """Run a case in a process of its own; give pyperf's benchmark of it."""
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder, "benchmark.json")
-        command = [sys.executable, "-W", "ignore", cases.__file__, "--case", side.case]
+        command = [side.python, "-W", "ignore", cases.__file__, "--case", side.case]
         command += ["--quiet", "--copy-env", "--output", str(output), *options]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return pyperf.Benchmark.load(str(output))
@@ -238,10 +259,14 @@ def shown(entry):
     return f"| {' | '.join(columns)} |"
 
 
-def measurements(has_torch, rounds=None):
-    """Yield the text of each row of the table, but for its numbers, and what measures the row."""
+def measurements(there, rounds=None):
+    """Yield the text of each row of the table, but for its numbers, and what measures the row.
+
+    Rows that need "torch" or "rivals" are left out if it is not among `there`.
+    """
+    has_torch = "torch" in there
     for row in ROWS:
-        if has_torch or not row.needs_torch:
+        if row.needs in (None, *there):
             text = f"{row.ours.name} {row.rival.name}"
             yield text, partial(compare, row, rounds or row.rounds)
     for kind, loader in [("course", "(f) data_iter"), *LOADERS.items()]:
@@ -266,7 +291,8 @@ def main():
         "--rounds", metavar="N", type=int, help="runs of each side (default: 2 to 5)"
     )
     options = parser.parse_args()
-    has_torch = find_spec("torch") is not None
+    there = {"torch"} if find_spec("torch") else set()
+    there |= {"rivals"} if cases.RIVALS.exists() else set()
 
     print("deviation from the chapter's run on the same minibatches:", flush=True)
     for name, (loss, parameter) in cases.deviations().items():
@@ -277,14 +303,16 @@ def main():
     print("\n| case | median | rival | median | ratio | goal | |\n|---|---|---|---|---|---|---|")
 
     table = []
-    for text, measure in measurements(has_torch, options.rounds):
+    for text, measure in measurements(there, options.rounds):
         if options.only in text:
             table.append(measure())
             print(shown(table[-1]), flush=True)
-    if not has_torch:
-        print(
-            "\nPyTorch is not installed, so its rows are missing; README.md says how to add them."
-        )
+    for needed, what in (
+        ("torch", "PyTorch is not installed"),
+        ("rivals", "`nox -s rivals` has not made its environment"),
+    ):
+        if needed not in there:
+            print(f"\n{what}, so its rows are missing; README.md says how to add them.")
     if options.json:
         options.json.write_text(json.dumps(table, indent=1) + "\n")
     return 0

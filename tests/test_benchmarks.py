@@ -32,7 +32,8 @@ def deviations(run):
 
 
 def test_every_variant_ends_where_the_chapter_does(deviations):
-    assert len(deviations) == 4 + (find_spec("torch") is not None)
+    found = set(deviations) - {"PyTorch", "JAX", "JAX, 4,096 settings"}
+    assert len(found) == 6  # NumPy among them; the others are not there everywhere
     for loss, parameter in deviations.values():
         assert loss < 1e-3
         assert parameter < 1e-5
@@ -80,7 +81,7 @@ def test_a_goal_is_met_or_missed(run, ours, met):
     ],
 )
 def test_only_takes_the_rows_that_hold_the_word(run, word, rows):
-    assert sum(word in text for text, _ in run.measurements(has_torch=True)) == rows
+    assert sum(word in text for text, _ in run.measurements({"torch", "rivals"})) == rows
 
 
 def test_the_peak_memory_of_an_epoch_holds_its_data_and_a_copy():
@@ -121,4 +122,4 @@ def test_the_stored_measurement_holds_every_row(run):
     }
     assert timed == {(row.ours.name, row.rival.name, row.goal) for row in run.ROWS}
     goals = {entry["name"][:4].strip(): entry["goal"] for entry in stored if entry["goal"]}
-    assert set(goals) == {"(a)", "(c1)", "(c2)", "(e)", "(f)", "(g)"}
+    assert set(goals) == {"(a)", "(c1)", "(c2)", "(c3)", "(e)", "(f)", "(g)"}
