@@ -33,6 +33,7 @@ def stepped(over="m/(1-b1**t)", under="(s/(1-b2**t))**.5 + eps", rest=""):
     return (M, S, f"p[:] = p - lr*({over})/({under}){rest}")
 
 
+EACH = "\n    ".join(["for p, (m, s) in zip(params, states):", M, S, X])
 # Each with what names it.
 WRONG = {
     "both corrections": (ADAM, stepped("m", "s**.5 + eps"), "a 1−β₁ᵗ 1, b 1−β₂ᵗ 1"),
@@ -136,14 +137,35 @@ WRONG = {
         "x in m and s",
     ),
     "L2 in m": (ADAMW, ("m[:] = b1*m + (1-b1)*(g/B + wd*p)", S, X), "x in m"),
+    "ε inside, uphill": (
+        ADAM,
+        (M, S, "p += lr*m/(1-b1**t)/(s/(1-b2**t) + eps)**.5"),
+        "eps inside; uphill",
+    ),
+    "made afresh": (
+        ADAM,
+        ("m, s = nd.zeros_like(p), nd.zeros_like(p)", M, S, X),
+        "both fresh",
+    ),
+    "only s made afresh": (ADAM, ("s = nd.zeros_like(p)", M, S, X), "s fresh"),
+    "Adamax": (
+        ADAM,
+        (M, "s[:] = nd.maximum(b2*s, nd.abs(g/B))", "p -= lr/(1-b1**t)*m/(s + eps)"),
+        "s larger",
+    ),
+    "βt in place of βᵗ": (ADAM, stepped("m/(1-b1*t)"), "c"),
+    "updated twice": (ADAM, (M, S, X, M, S, X), "repeated"),
+    "decay outside the loop": (ADAMW, f"params[0][:] *= 1-lr*wd\n{EACH}", "unequal"),
+    "decay rebound": (ADAMW, ("q = p", "q = q*(1-lr*wd)", M, S, X), "no decay"),
+    "decay of the sign": (ADAMW, (M, S, f"p[:] = p - {STEP} - lr*wd*p.sign()"), "decay not of x"),
     "a number for the decay": (ADAMW, (M, S, f"p -= {STEP} + lr*wd"), "number beside"),
 }
-EACH = "\n    ".join(["for p, (m, s) in zip(params, states):", M, S, X])
 WRONG["own t"] = (ADAM, f"seen['t'] = t = seen.get('t', 0) + 1\n{EACH}", "state")
 # Tried in every run; the others are `deep`.
 BRIEF = (
     *("correction of s", "t - 1", "no root", "ε inside", "MXNet's ε", "swapped", "m rebound"),
     *("not squared", "batch size on the step", "L2", "decay scaled"),
+    *("ε inside, uphill", "made afresh", "decay outside the loop"),
 )
 
 

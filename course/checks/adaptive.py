@@ -207,21 +207,21 @@ class Step(NamedTuple):
     beside: dict = {}  # noqa: RUF012 -- never changed
 
     def denominator(self, arrays, setting):
-        """Compute the denominator."""
-        s = _at(self.b, tuple(setting)) * arrays[self.of]
-        e = _at(self.e, tuple(setting))
+        """Compute the denominator, and how much more inexact it is for what cancels out in it."""
         with np.errstate(all="ignore"):
-            if self.kind == "inside":
-                return np.sqrt(s + e)
-            return KINDS[self.kind][0](s) + e
+            s = KINDS[self.kind][0](_at(self.b, tuple(setting)) * arrays[self.of])
+            e = _at(self.e, tuple(setting))
+            under = np.sqrt(s + e) if self.kind == "inside" else s + e
+            return under, (abs(s) + abs(e)) / np.maximum(abs(s + e), 1e-30)
 
     def apply(self, arrays, setting):
         """Give the step, and the sum of the sizes of what is added up to it."""
-        under = self.denominator(arrays, setting)
+        under, inexact = self.denominator(arrays, setting)
         with np.errstate(all="ignore"):
-            parts = [_at(c, tuple(setting)) * arrays[n] / under for n, c in self.over.items()]
-        parts += [_at(c, tuple(setting)) * arrays[n] for n, c in self.beside.items()]
-        return sum(parts, 0 * arrays["x"]), sum(map(abs, parts), 0 * arrays["x"])
+            over = [_at(c, tuple(setting)) * arrays[n] / under for n, c in self.over.items()]
+        beside = [_at(c, tuple(setting)) * arrays[n] for n, c in self.beside.items()]
+        size = sum(map(abs, over), 0 * arrays["x"]) * inexact
+        return sum(over + beside, 0 * arrays["x"]), sum(map(abs, beside), size)
 
 
 class Rule(NamedTuple):
@@ -598,7 +598,7 @@ TABLE = Table(
         "gs": ("s 里的平方", "the square in s"),
         "a": ("步子", "the step"),
         "b": ("分母里的 s ", "s in the denominator"),
-        "e": ("ε ", "ε"),
+        "e": ("分母里加的数", "what is added in the denominator"),
         "decay": ("权重衰减", "the weight decay"),
     },
     {
@@ -825,8 +825,16 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "分子里除了新的 m 还有旧的 m。",
         "beside the new m the old one stands in the numerator.",
     ),
-    "x replaced": updates.NAMES["x replaced"],
-    "no decay": ("没有权重衰减。", "there is no weight decay."),
+    "x replaced": (
+        "参数原来的值丢了：x 被替换了。是不是把 param -= … 写成了 param[:] = …？",
+        "the old values of the parameters are lost: x is replaced. Did `param -= …` become "
+        "`param[:] = …`?",
+    ),
+    "no decay": (
+        "没有权重衰减。如果写了 param = …，那只是让局部变量指向另一个数组，衰减就丢了。",
+        "there is no weight decay. If you wrote `param = …`, that only makes the local name mean a new "
+        "array, and the decay is lost.",
+    ),
     "decay up": (
         "权重衰减的正负号反了：x 应当变小。",
         "the weight decay has the wrong sign: it is to make x smaller.",
@@ -869,12 +877,17 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "the new s is not made of numbers times the old s and g², added up; it is an average of both.",
     ),
     "x unknown": (
-        "m 和 s 认出来了，步子却不是 m 除以“√s 加 ε”这种样子。",
-        "m and s are recognized, but the step is not of the form of m over the root of s and ε.",
+        "不论带什么系数，步子都不是 m 除以“√s 加 ε”这种样子。",
+        "whatever the factors, the step is not of the form of m over the root of s and ε.",
     ),
     "c": (
         "c 是一个数，不是 η、β₁ᵗ 这些该有的因子之积：看看那里的系数是怎么算的。",
         "c is a number, but no product of factors such as η or 1−β₁ᵗ. How is what stands there computed?",
+    ),
+    "repeated": (
+        "每次调用里 m 和 s 更新了不止一次：循环是不是套了循环，或者更新写了两遍？",
+        "m and s are updated more than once in each call. Is there a loop inside a loop, or the update "
+        "made twice?",
     ),
     "later": (
         "第一次更新对，之后就不对了：是不是有什么东西从前面的调用留了下来？",
@@ -1055,7 +1068,7 @@ def _shared_out(kind, by_s, alone, decay):
             unusual = abs(e.number) != 1 or any(rest.powers)
             usual = single[0].powers[6] == -0.5 and single[1].powers[7] < 1
             usual |= a == _term(lr=1, c1=-1) and rest.powers[6] != -0.5  # MXNet's
-            if unusual and usual:
+            if usual or not unusual:
                 return _value((a,), SETTINGS), (_term(c2=-1),), (e,), noise1 / abs(q1)
         if single[1]:
             powers = [p if k == 7 else 0 for k, p in enumerate(none[0].powers)]
@@ -1166,7 +1179,7 @@ def _step(look, zero, news, zero_news, lost, decay):
     for old, new, (m, s), setting in zip(*look, news, SETTINGS):
         arrays = _all_arrays(old, m, s, setting)
         moved, size = step.apply(arrays, setting)
-        under = step.denominator(arrays, setting) if step.over else 1 + 0 * old[0]
+        under = step.denominator(arrays, setting)[0] if step.over else 1 + 0 * old[0]
         design = np.column_stack([old[0], old[0] / under, old[0] ** 2, np.sign(old[0])])
         rest.append((design, old[0] - new - moved, abs(old[0]) + size))
     for entering in ([0], [1], [0, 1], [2], [3]):
@@ -1324,9 +1337,15 @@ def _mistakes(rule, method):
             names += ["step shrunk"] if not kept else []
             powers = [0 if k == 11 else p for k, p in enumerate(parts["a"].powers)]
             parts["a"] = Term(parts["a"].number, tuple(powers))
+    if any(parts["km"] == _term(b1=n) and parts["ks"] == _term(b2=n) for n in range(2, 7)):
+        return ["repeated"]  # which makes all else look odd
     asked = {"km": _term(b1=1), "gm": _term(r1=1, B=-1), "ks": _term(b2=1)}
     asked |= {"gs": _term(r2=1, B=-2), "a": _term(lr=1, c1=-1), "b": _term(c2=-1)}
     asked |= {"e": _term(eps=1), "decay": _term(lr=1, wd=1)}
+    for line, share in (("m", "r1"), ("s", "r2")):  # by itself g is no weighted sum
+        if f"{line} overwritten" in names and parts[f"g{line}"]:
+            whole = asked[f"g{line}"].times(_term(**{share: 1}), -1)
+            asked |= {f"g{line}": whole} if parts[f"g{line}"] == whole else {}
     if parts["a"] and parts["a"].powers[7] < 0:
         names = [n for n in names if n != "no eps"]
     if "m unused" in names:
@@ -1408,9 +1427,9 @@ def identify(subject):
     )
     if not fits and "nan" not in names:
         _dependence(subject, look)
-        if rule.known and len(moved) > 1:
-            both = next((_written(rule), _written(r)) for r in rules if r != rule)
-            differ = [pair for pair in zip(*both) if pair[0] != pair[1]]
+        other = next((r for r in rules if r.known and r != rule), None)
+        if rule.known and other:
+            differ = [pair for pair in zip(_written(rule), _written(other)) if pair[0] != pair[1]]
             first, last = (", ".join(lines) for lines in zip(*differ))
             raise updates._FoundError(_say(*names, "unequal", first=first, last=last))
     return rule, names + (["list"] if subject.replaced else [])
@@ -1514,7 +1533,7 @@ def _verdict(subject):
     coefficients = [*(rule.m or {}).values(), *(rule.s or {}).values()]
     if rule.x is not None:
         coefficients += [*rule.x.over.values(), *rule.x.beside.values(), rule.x.b, rule.x.e]
-    if None in coefficients:
+    if None in coefficients and "repeated" not in names:
         names.append("c")
     pairs = [
         p for p in zip(_written(rule), _written(method.rule)) if p[0] != p[1] and "?" not in p[0]

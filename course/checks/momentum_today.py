@@ -194,8 +194,8 @@ SHAPES = ((4, 6), (4, 6), (7,))
 # What is computed, part by part, of x, m, grad, the setting, and the parts before.
 PARTS = {
     "g": lambda o: o.grad / o.size,
-    "kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.g,
     "c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g),
+    "kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.g,
     "step": lambda o: o.lr * o.c,
     "decay": lambda o: o.lr * o.wd * o.x,
 }
@@ -234,7 +234,7 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "by β₁.",
     ),
     "buffer first": (
-        {"c": lambda o: np.sign(o.b1 * o.kept + (1 - o.b1) * o.g)},
+        {"c": lambda o: np.sign(o.b1 * (o.b2 * o.m + (1 - o.b2) * o.g) + (1 - o.b1) * o.g)},
         "缓冲区更新得太早：步子里的 m 应当是旧的，走完这一步才更新它。",
         "the buffer is updated too early: the step takes the old m, which changes after it.",
     ),
@@ -361,6 +361,16 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "缓冲区更新了两次：先存成了 c，又在 c 上更新；c 要另放，缓冲区从旧的 m 更新。",
         "the buffer is updated twice, first by β₁ to c, then by β₂ from c: keep c apart, and update "
         "from the old m.",
+    ),
+    "sign of the decay": (
+        {"decay": lambda o: o.lr * o.wd * np.sign(o.x)},
+        "衰减用的是 x 的符号，应当是 x 本身。",
+        "the decay is by the sign of x; it is to be by x itself.",
+    ),
+    "c averaged": (
+        {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.c},
+        "缓冲区平均的是 c，应当是梯度。",
+        "the buffer averages c, the sign; it is to average the gradient.",
     ),
     "signs averaged": (
         {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * np.sign(o.g)},
