@@ -370,7 +370,7 @@ def test_the_playground_stands_where_a_notebook_shows_it(faulty):
     soup = BeautifulSoup((faulty[0] / "glossary.html").read_text(), "html.parser")
     (element,) = soup.select("[data-playground]")
     state = DEFAULTS | {"eta": 0.5, "x1": 1, "x2": -1, "nesterov": True}
-    assert json.loads(element["data-playground"]) == state
+    assert DEFAULTS | json.loads(element["data-playground"]) == state
 
 
 def test_the_chapter_on_adam_shows_the_playground_that_it_speaks_of(page):
