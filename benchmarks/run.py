@@ -96,7 +96,11 @@ ROWS = [
     Row(AT_ONCE, NUMPY, 1.0),
     Row(AT_ONCE, JAX, 5.0),
     Row(AT_ONCE, Side("(j) JAX: compiling it", "chapter, jax, compiling")),
-    Row(SETTINGS, Side("(j) one of 4,096, JAX vmap", "4,096 settings, jax", cases.SETTINGS), 2.0),
+    Row(SETTINGS, Side("(j) one of 4,096, JAX", "4,096 settings, jax", cases.SETTINGS), 2.0),
+    Row(
+        SETTINGS,
+        Side("(j) the same with matrices", "4,096 settings, jax, matrices", cases.SETTINGS),
+    ),
     Row(
         Side("(e) all 4,096 settings", "4,096 settings"),
         Side("(j) JAX: compiling 4,096", "4,096 settings, jax, compiling"),

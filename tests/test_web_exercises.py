@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import random
+from functools import partial
 
 import numpy as np
 import pytest
@@ -428,14 +429,14 @@ def test_what_is_done_stays_over_a_reload_and_in_the_other_language(open_exercis
     code.press("End")
     code.press("Enter")
     code.press_sequentially("return x")
+
+    def is_kept(language):
+        """A page keeps it at once, but on a busy machine the next one's process sees it later."""
+        open_exercises(language, name, page)
+        return done.is_visible() and code.input_value() == "def f(x):\n    return x"
+
     for language in ("en", "zh"):
-
-        def is_kept():
-            """A page keeps it at once, but on a busy machine the next one's process sees it later."""
-            open_exercises(language, name, page)
-            return done.is_visible() and code.input_value() == "def f(x):\n    return x"
-
-        wait_until(is_kept, 60, "the exercise is as it was left")
+        wait_until(partial(is_kept, language), 60, "the exercise is as it was left")
         place = page.locator(f"[data-exercise='{cell}']")
         pressed = place.locator("button[aria-pressed=true]").evaluate_all(
             "all => all.map(b => b.value)"
