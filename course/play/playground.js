@@ -310,7 +310,7 @@ export const WORDS = {
     adam: "Adam 的 η：每个坐标一步大约走这么远",
     rotated: "旋转 45 度",
     turned: "；图上画的是 y，即 x 旋转 45 度",
-    adamAt: (a) => `Adam：${a}。`,
+    adamAt: (a) => `Adam 到 ${a}。`,
     stays: (counts) => `f 降到起点的 10⁻⁴ 以下、不再回升所需的更新次数：${counts}`,
     decayOn: "更新几次之后 η 乘以 0.1",
     momentum: "动量法",
