@@ -310,7 +310,7 @@ export const WORDS = {
     adam: "Adam 的 η：每个坐标一步大约走这么远",
     rotated: "旋转 45 度",
     turned: "；图上画的是 y，即 x 旋转 45 度",
-    adamAt: (a) => `Adam：${a}。`,
+    adamAt: (a) => `Adam 到 ${a}。`,
     stays: (counts) => `f 降到起点的 10⁻⁴ 以下、不再回升所需的更新次数：${counts}`,
     decayOn: "更新几次之后 η 乘以 0.1",
     momentum: "动量法",
@@ -478,7 +478,8 @@ function drawPaths(canvas, state, paths, colours) {
       pen.stroke();
     }
     if (paths.other) polyline(pen, pixels(paths.other), colours.green, DASHES.other, 2.5);
-    for (const [name, colour] of [["descent", colours.orange], ["momentum", colours.blue], ["adam", colours.purple]]) {
+    // Adam's markers are the largest, so that they are seen beneath the others.
+    for (const [name, colour] of [["adam", colours.purple], ["descent", colours.orange], ["momentum", colours.blue]]) {
       if (!paths[name]) continue;
       const points = pixels(paths[name]);
       polyline(pen, points, colour, DASHES[name], 1.5);
@@ -487,7 +488,7 @@ function drawPaths(canvas, state, paths, colours) {
         pen.beginPath();
         if (name === "descent") pen.rect(x - 2.5, y - 2.5, 5, 5);
         else if (name === "momentum") pen.arc(x, y, 3, 0, 7);
-        else for (const [dx, dy] of [[-3.5, 3], [3.5, 3], [0, -4]]) pen.lineTo(x + dx, y + dy);
+        else for (const [dx, dy] of [[-4.5, 4], [4.5, 4], [0, -5]]) pen.lineTo(x + dx, y + dy);
         pen.closePath();
         pen.fill();
         pen.stroke();

@@ -203,7 +203,7 @@ def picture(state):
     paths.contour(*drawn, heights, levels=2 * 3.0 ** np.arange(-11, 1), colors="0.75", linewidths=1)
     methods = [("gradient descent", "#c04f00", "--", "s"), ("momentum", "#0072b2", "-", "o")]
     if state["adam"]:
-        methods.append(("Adam", "#a3467e", (0, (8, 3, 2, 3, 2, 3)), "^"))
+        methods.insert(0, ("Adam", "#a3467e", (0, (8, 3, 2, 3, 2, 3)), "^"))
     for name, color, style, marker in methods:
         with np.errstate(over="ignore", invalid="ignore"):  # it may diverge
             points = (
@@ -216,7 +216,11 @@ def picture(state):
         fill = "white" if marker == "s" else color
         look = {"color": color, "linestyle": style, "label": name}
         paths.plot(
-            *(turned @ points[seen].T), marker=marker, markersize=4, markerfacecolor=fill, **look
+            *(turned @ points[seen].T),
+            marker=marker,
+            markersize=6 if marker == "^" else 4,
+            markerfacecolor=fill,
+            **look,
         )
         losses.plot(parts.sum(axis=1), **look)
         if name == "momentum":
