@@ -238,6 +238,7 @@ def test_the_times_in_the_text_are_those_of_the_benchmarks(language):
         found["fused update"][0],
         found["(c1) compiled epoch"][0],
         found["(c2) a matrix an update"][0],
+        found["(c3) all updates at once"][0],
         found["(e) one of 4,096 settings at once"][0],
     ]
     rows = re.findall(r"^\| .+ \| ([\d.]+) \S+ \| ([\d,.]+) \|$", text, re.MULTILINE)
@@ -246,6 +247,10 @@ def test_the_times_in_the_text_are_those_of_the_benchmarks(language):
     assert factors == [float(f"{times[0] / time:.2g}") for time in times]
     low, high = min(found["(d) PyTorch eager"]), max(found["(d) PyTorch eager"])
     assert re.search(rf"{low:.0f} (to|到) {high:.0f} ", text)
+    numpy = sorted(found["(n) NumPy by hand"])
+    assert re.search(rf"{numpy[0]:.1f} (to|到) {numpy[-1]:.1f} ", text)
+    assert f" {found['(j) JAX, compiled'][0]:.2g} " in text
+    assert found["(j) JAX: compiling it"][0] == pytest.approx(500, rel=0.2)  # “half a second”
     for cell_id, time in (("chapter", times[1]), ("compiled", times[3])):
         assert f" {1000 * time / counts(cell_id)[1]:.0f}" in text.split("|\n\n")[1]
 
