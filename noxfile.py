@@ -140,9 +140,10 @@ def hosted(session):
 
 @nox.session(python=DEVELOPMENT)
 def editions(session):
-    """Run the two editions of the notebooks that `test` leaves out."""
+    """Run the editions of the notebooks that `test` leaves out, wholly or in part."""
     install(session, "requirements-dev.txt")
-    session.run("pytest", "--numprocesses=auto", "notebooks/en", "notebooks/zh-solutions")
+    names = ("notebooks/en", "notebooks/zh-solutions", "notebooks/zh")
+    session.run("pytest", "--numprocesses=auto", *names)
 
 
 @nox.session(python=DEVELOPMENT)

@@ -116,11 +116,18 @@ def site(tmp_path_factory, worker_id):
     return folder
 
 
+# The chapters that run longest: `test` runs these in English, solved, whose other cells are the same.
+LONG = ("momentum-distributed", "momentum-fast", "momentum-real", "momentum-today")
+
+
+@pytest.hookimpl(tryfirst=True)  # before those marked deep are left out
 def pytest_collection_modifyitems(items):
-    """Mark what needs a browser, so that `-m 'not browser'` leaves it out."""
+    """Mark what needs a browser, so that `-m 'not browser'` leaves it out, and long starters as deep."""
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
+        if item.nodeid.startswith(tuple(f"notebooks/zh/{name}.ipynb" for name in LONG)):
+            item.add_marker("deep")
 
 
 @pytest.hookimpl(wrapper=True)
