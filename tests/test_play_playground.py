@@ -654,6 +654,7 @@ def test_adam_and_the_rotation_are_in_sight_where_the_playground_begins_with_the
     page.mouse.up()
     assert middle(start) == pytest.approx((after[0] - 40, after[1] + 30), abs=2)
     page.wait_for_url(re.compile("adam=0.2.*rotated=true"))
+    page.wait_for_function("location.hash.includes(`&x1=${view.state.x1}&x2=${view.state.x2}&`)")
     again = open_page(state=page.url.partition("#")[2], more=False)
     assert again.evaluate("view.state") == page.evaluate("view.state")
     again.get_by_role("button", name="Less").click()
