@@ -1520,7 +1520,8 @@ def _verdict(subject):
     mistakes = _mistakes(rule, method)
     if "s rooted" in names:
         mistakes = [n for n in mistakes if n != "s unknown"]
-    if set(names) & {*IMITATED, "nan"}:
+    # Nor is the step of a lost m and s known: it is made of others.
+    if set(names) & {*IMITATED, "nan"} or "both lost" in mistakes:
         mistakes = [n for n in mistakes if n != "x unknown"]
     if subject.returned and mistakes and mistakes[0] in ("nothing", "x lost"):
         return _say("returned", *names)
