@@ -36,7 +36,7 @@ def numbers_held(kind, rows, features, batch_size, settings):
     """Estimate how many numbers a variant holds besides the data, for an epoch."""
     updates = rows // batch_size
     return {
-        "matrix": updates * (2 * features + 3) ** 2 * 3,  # and while it puts them together
+        "matrix": updates * (2 * features + 4) ** 2 * 3,  # and while it puts them together
         "columns": updates * settings * (features + 1) * 2,
     }.get(kind, 0)
 

@@ -103,74 +103,72 @@ def train_compiled(epoch, params, X, y, batch_size, lrs, mom):
 
 
 # Taught in momentum-fast.
+def with_ones(X):
+    return np.column_stack([X.asnumpy(), np.ones(len(X), dtype=X.dtype)])
+
+
+# Taught in momentum-fast.
+def gradient_matrices(X, y, batch_size, lrs):
+    examples = nd.arange(len(X), dtype="int32")
+    rows = np.column_stack([with_ones(X), -y.asnumpy().ravel()])
+    width, starts = rows.shape[1], np.arange(0, len(X), batch_size)
+    Z = np.zeros((len(lrs), len(starts) * batch_size, width), dtype=X.dtype)
+    for epoch in Z:
+        # one minibatch of all indices: in the order of minibatches taken one by one
+        ((order, _),) = utils.data_iter(len(X), len(X), examples, examples)
+        epoch[: len(X)] = rows[order.asnumpy()]
+    # divide by a minibatch's size, multiply by the learning rate; the last row by 0
+    sizes = np.minimum(batch_size, len(X) - starts)
+    factors = np.outer(lrs, 1 / sizes).reshape((-1, 1, 1)) * (np.arange(width) < width - 1)
+    # batch_dot makes one matrix product for each minibatch
+    Z = nd.array(Z.reshape((-1, batch_size, width)), dtype=X.dtype)
+    return nd.batch_dot(Z * nd.array(factors, dtype=X.dtype), Z, transpose_a=True)
+
+
+# Taught in momentum-fast.
+def update_matrices(F, gradients, kept):
+    left = F.concat(-gradients, gradients, dim=1)
+    return F.broadcast_add(F.concat(left, F.zeros_like(left), dim=2), kept)
+
+
+# Taught in momentum-fast.
 class Products(gluon.HybridBlock):
-    # multiply a vector by one matrix after the other; give every result, and the last
+    # multiply by one matrix after the other
     def __init__(self):
         super().__init__()
         self.hybridize()
 
-    def hybrid_forward(self, F, matrices, vector):
-        def multiply(matrix, vector):
-            vector = F.dot(matrix, vector)
-            return vector, vector
+    def hybrid_forward(self, F, gradients, kept, state):
+        def multiply(matrix, state):
+            state = F.dot(matrix, state)
+            return state, state
 
-        return F.contrib.foreach(multiply, matrices, vector)
-
-
-# Taught in momentum-fast.
-def with_ones(X):
-    return nd.concat(X, nd.ones((len(X), 1), dtype=X.dtype), dim=1)
-
-
-# Taught in momentum-fast.
-def normal_equations(features, labels):
-    size = features.shape[1]
-    # batch_dot makes one matrix product for each minibatch
-    H = nd.batch_dot(features, features, transpose_a=True) / size
-    c = nd.batch_dot(features, labels, transpose_a=True) / size
-    return H, c
-
-
-# Taught in momentum-fast.
-def update_matrices(H, c, lr, mom):
-    identity = nd.zeros_like(H) + nd.eye(H.shape[1], dtype=H.dtype)
-    zeros = nd.zeros_like(c).swapaxes(1, 2)
-    H, c, kept = lr * H, lr * c, mom * identity
-    return nd.concat(
-        nd.concat(identity - H, -kept, c, dim=2),
-        nd.concat(H, kept, -c, dim=2),
-        nd.concat(zeros, zeros, nd.ones_like(c[:, :1]), dim=2),
-        dim=1,
-    )
+        states, _ = F.contrib.foreach(multiply, update_matrices(F, gradients, kept), state)
+        return F.concat(F.expand_dims(state, axis=0), states, dim=0)
 
 
 # Taught in momentum-fast.
 def train_least_squares(products, params, X, y, batch_size, lrs, mom):
-    w, b = params
-    weights = nd.concat(w, b.reshape((1, 1)), dim=0)
-    state = nd.concat(weights, nd.zeros_like(weights), nd.ones_like(b).reshape((1, 1)), dim=0)
-    history = [state.expand_dims(axis=0)]
-    extended = with_ones(X)
-    for lr in lrs:
-        ((features, labels),) = utils.data_iter(len(X), len(X), extended, y)
-        labels = labels.reshape((-1, 1))
-        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
-        for features, labels in pieces:
-            matrices = update_matrices(*normal_equations(features, labels), lr, mom)
-            states, state = products(matrices, state)
-            history.append(states)
-    return nd.concat(*history, dim=0)[:, : len(weights), 0]
+    gradients = gradient_matrices(X, y, batch_size, lrs)
+    size = gradients.shape[1]
+    # kron puts each number times the identity matrix in the number's place
+    kept = nd.array([np.kron([[1, -mom], [0, mom]], np.eye(size))], dtype=X.dtype)
+    weights = [param.reshape((-1, 1)) for param in params]
+    one, velocity = nd.ones((1, 1), dtype=X.dtype), nd.zeros((size, 1), dtype=X.dtype)
+    states = products(gradients, kept, nd.concat(*weights, one, velocity, dim=0))
+    return states[:, : size - 1]
 
 
 # Taught in momentum-fast.
 class AllUpdates(gluon.HybridBlock):
-    # give the state at the start and after each update
+    # as Products, but with all updates together
     def __init__(self, updates):
         super().__init__()
         self.updates = updates
         self.hybridize()
 
-    def hybrid_forward(self, F, matrices, state):
+    def hybrid_forward(self, F, gradients, kept, state):
+        matrices = update_matrices(F, gradients, kept)
         distance = 1
         while distance < self.updates:
             first = F.slice_axis(matrices, axis=0, begin=0, end=distance)
@@ -182,71 +180,45 @@ class AllUpdates(gluon.HybridBlock):
 
 
 # Taught in momentum-fast.
-def train_at_once(all_updates, params, X, y, batch_size, lrs, mom):
-    # as train_least_squares, but with the updates of all epochs together
-    w, b = params
-    weights = nd.concat(w, b.reshape((1, 1)), dim=0)
-    state = nd.concat(weights, nd.zeros_like(weights), nd.ones_like(b).reshape((1, 1)), dim=0)
-    extended, equations = with_ones(X), []
-    for _ in lrs:
-        ((features, labels),) = utils.data_iter(len(X), len(X), extended, y)
-        labels = labels.reshape((-1, 1))
-        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
-        equations += [normal_equations(*piece) for piece in pieces]
-    H, c = (nd.concat(*parts, dim=0) for parts in zip(*equations))
-    rates = nd.array(np.repeat(lrs, len(H) // len(lrs)), dtype=H.dtype).reshape((-1, 1, 1))
-    states = all_updates(update_matrices(H, c, rates, mom), state)
-    return states[:, : len(weights), 0]
-
-
-# Taught in momentum-fast.
 def quadratic_losses(X, y, weights):
-    # the mean loss of each set of weights, bias last: (..., d + 1) to (...)
-    A = with_ones(X).asnumpy().astype("float64")
-    labels = y.asnumpy().ravel().astype("float64")
-    H = A.T @ A / len(A)
-    best = np.linalg.lstsq(H, A.T @ labels / len(A), rcond=None)[0]
+    # the mean loss of each column of weights, bias last: (..., d + 1, n) to (..., n)
+    A, labels = with_ones(X).astype("float64"), y.asnumpy().ravel()
+    best = np.linalg.lstsq(A, labels, rcond=None)[0]
     smallest = ((A @ best - labels) ** 2).mean() / 2
-    distance = weights - nd.array(best, dtype=weights.dtype)
-    gradient = nd.dot(distance, nd.array(H, dtype=weights.dtype))
-    return (distance * gradient).sum(axis=-1) / 2 + smallest
+    H = (A.T @ A / len(A)).astype(weights.dtype)
+    distance = weights.asnumpy() - best[:, None].astype(weights.dtype)
+    # the inner product of each column; runs that diverge may overflow
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.einsum("...in,...in->...n", distance, H @ distance) / 2 + smallest
 
 
 # Taught in momentum-fast.
 class Columns(gluon.HybridBlock):
-    # an epoch of many runs at once, a column each; give W after each update
+    # many runs at once, a column each; give the weights before each update, without the 1
     def __init__(self):
         super().__init__()
         self.hybridize()
 
-    def hybrid_forward(self, F, H, c, lr, mom, W, V):
-        def update(minibatch, state):
-            H, c = minibatch
-            W, V = state
-            gradient = F.broadcast_sub(F.dot(H, W), c)
-            V = F.broadcast_mul(mom, V) + F.broadcast_mul(lr, gradient)
-            W = W - V
-            return W, [W, V]
+    def hybrid_forward(self, F, gradients, lr, mom, W, M):
+        def update(G, state):
+            W, M = state
+            weights = F.slice_axis(W, axis=0, begin=0, end=-1)
+            M = F.linalg_gemm(G, W, mom * M)
+            return weights, [W - lr * M, M]
 
-        return F.contrib.foreach(update, [H, c], [W, V])
+        weights, _ = F.contrib.foreach(update, gradients, [W, M])
+        return weights
 
 
 # Taught in momentum-fast.
-def train_columns(columns, params, X, y, batch_size, lrs, moms):
-    w, b = params
-    weights = nd.concat(w, b.reshape((1, 1)), dim=0)
-    W = nd.broadcast_axis(weights, axis=1, size=moms.size)
-    state = [W, nd.zeros_like(W)]
-    history = [W.expand_dims(axis=0)]
-    extended = with_ones(X)
-    for lr in lrs:
-        ((features, labels),) = utils.data_iter(len(X), len(X), extended, y)
-        labels = labels.reshape((-1, 1))
-        pieces = zip(in_minibatches(features, batch_size), in_minibatches(labels, batch_size))
-        for features, labels in pieces:
-            updated, state = columns(*normal_equations(features, labels), lr, moms, *state)
-            history.append(updated)
-    return nd.concat(*history, dim=0).swapaxes(1, 2)
+def train_columns(columns, params, X, y, batch_size, lr_row, factors, mom_row):
+    gradients = gradient_matrices(X, y, batch_size, factors)
+    gradients = nd.concat(gradients, nd.zeros_like(gradients[:1]), dim=0)
+    one = nd.ones((1, 1), dtype=X.dtype)
+    weights = nd.concat(*(param.reshape((-1, 1)) for param in params), one, dim=0)
+    shape = len(weights), mom_row.size
+    W, lr, mom = (nd.broadcast_to(array, shape) for array in (weights, lr_row, mom_row))
+    return columns(gradients, lr, mom, W, nd.zeros_like(W))
 
 
 # Taught in momentum-adam.

@@ -154,3 +154,14 @@ def test_what_a_worker_cannot_return_is_told(monkeypatch):
     work.__module__ = "__main__"
     with pytest.raises(cluster.ClusterError, match=r"the worker 0 failed with .*local object"):
         cluster.run(work, workers=1, limit=LIMIT)
+
+
+def test_an_mxnet_without_a_parameter_server_is_told():
+    """As that for Linux aarch64, which raises this when a KVStore is made."""
+
+    def work():
+        raise RuntimeError("MXNetError: compile with USE_DIST_KVSTORE=1 to use dist")
+
+    work.__module__ = "__main__"
+    with pytest.raises(cluster.ClusterError, match="built without its parameter server"):
+        cluster.run(work, workers=1, limit=LIMIT)

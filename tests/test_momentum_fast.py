@@ -21,7 +21,6 @@ from course.chapters import (
     quadratic_losses,
     sgd_momentum,
     squared_gradient,
-    train_at_once,
     train_columns,
     train_compiled,
     train_least_squares,
@@ -85,7 +84,7 @@ def test_a_matrix_an_update_takes_the_chapters_path(examples, features, batch_si
     X, y, start = made(examples, features)
     products = Products()
     mx.random.seed(9)
-    path = train_least_squares(products, start, X, y, batch_size, LRS, MOM).asnumpy()
+    path = train_least_squares(products, start, X, y, batch_size, LRS, MOM).asnumpy()[:, :, 0]
     np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-9, atol=1e-12)
 
 
@@ -94,22 +93,21 @@ def test_all_updates_at_once_take_the_chapters_path(examples, features, batch_si
     X, y, start = made(examples, features)
     updates = len(LRS) * -(-examples // batch_size)
     mx.random.seed(9)
-    path = train_at_once(AllUpdates(updates), start, X, y, batch_size, LRS, MOM).asnumpy()
+    products = AllUpdates(updates)
+    path = train_least_squares(products, start, X, y, batch_size, LRS, MOM).asnumpy()[:, :, 0]
     np.testing.assert_allclose(path, chapters_loop(start, X, y, batch_size), rtol=1e-9, atol=1e-12)
 
 
 @every_size
 def test_every_column_takes_the_chapters_path(examples, features, batch_size):
     X, y, start = made(examples, features)
-    columns = Columns()
     factors, moms = [1, 0.5, 0.1], [0.8, 0.3, 0]
-    rates = [nd.array([factors], dtype=X.dtype) * lr for lr in LRS]
+    rows = (nd.array([row], dtype=X.dtype) for row in (factors, moms))
     mx.random.seed(9)
-    moms_row = nd.array([moms], dtype=X.dtype)
-    paths = train_columns(columns, start, X, y, batch_size, rates, moms_row).asnumpy()
+    paths = train_columns(Columns(), start, X, y, batch_size, next(rows), LRS, next(rows)).asnumpy()
     for column, (factor, mom) in enumerate(zip(factors, moms)):
         expected = chapters_loop(start, X, y, batch_size, lr_factor=factor, mom=mom)
-        np.testing.assert_allclose(paths[:, column], expected, rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(paths[:, :, column], expected, rtol=1e-9, atol=1e-12)
 
 
 def test_in_float32_too_where_the_sliders_use_it():
@@ -144,11 +142,11 @@ def test_other_hyperparameters_need_no_new_graph():
 
 def test_the_losses_of_all_weights_come_out_as_the_mean_squared_loss():
     X, y, _ = made(50, 3)
-    weights = nd.random.normal(shape=(4, 6, 4), dtype="float64")
-    losses = quadratic_losses(X, y, weights).asnumpy()
+    weights = nd.random.normal(shape=(4, 4, 6), dtype="float64")
+    losses = quadratic_losses(X, y, weights)
     assert losses.shape == (4, 6)
     for place in np.ndindex(4, 6):
-        *w, b = weights.asnumpy()[place]
+        *w, b = weights.asnumpy()[place[0], :, place[1]]
         expected = ((X.asnumpy() @ w + b - y.asnumpy()) ** 2).mean() / 2
         assert losses[place] == pytest.approx(expected, rel=1e-9)
 

@@ -85,9 +85,9 @@ multiplications = question(
     },
     right=(
         "2|B|d = 2000，d² = 10000：特征多、小批量小的时候，直接用数据更省，何况算出 H 还要 |B|d² 次；"
-        "第四步的矩阵更大，(2d+3)² = 41209 个数。",
+        "第四步的矩阵更大，(2d+4)² = 41616 个数。",
         "2|B|d = 2,000 and d² = 10,000. With many features and small minibatches the raw data are cheaper; "
-        "making H takes another |B|d², and step 4's matrix is larger still, (2d+3)² = 41,209 numbers.",
+        "making H takes another |B|d², and step 4's matrix is larger still, (2d+4)² = 41,616 numbers.",
     ),
 )
 

@@ -24,6 +24,10 @@ BE_CHILD = "from course.cluster.process import be_child; be_child()"
 ROOT = Path(__file__).parents[2]
 LOOPBACK = "127.0.0.1"
 NO_STORE = "has each worker made a KVStore?"
+NO_SERVER = (
+    "the MXNet installed here was built without its parameter server, as that for Linux aarch64 is; "
+    "the stored outputs show what a run gives"
+)
 REPORT = b"?"  # what a worker's report begins with; no pickle does
 EXIT = "its exit"  # the place of a worker that has done its work
 FAILED = 1  # exit code of a child whose answer is what it raised
@@ -137,7 +141,10 @@ class Process:
         """Say how the process has failed."""
         code = self.popen.returncode
         if code == FAILED and self.answer:
-            return f"the {self.name} failed with {pickle.loads(self.answer)}"
+            raised = pickle.loads(self.answer)
+            if "USE_DIST_KVSTORE" in raised:
+                return NO_SERVER
+            return f"the {self.name} failed with {raised}"
         if code < 0:
             return f"the {self.name} was ended by {signal.Signals(-code).name}"
         return f"the {self.name} ended with exit code {code}; its output says why"

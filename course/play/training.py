@@ -71,7 +71,7 @@ class Training(Pictured):
         self._data, self._init_params = (X.astype("float64"), y.astype("float64")), init_params
         initial = np.concatenate([one.asnumpy().ravel() for one in start(init_params, X.shape[1])])
         order = shuffled(len(X), num_epochs)  # while MXNet's generator is where init_params left it
-        A, labels = with_ones(self._data[0]).asnumpy(), self._data[1].asnumpy().ravel()
+        A, labels = with_ones(self._data[0]), self._data[1].asnumpy().ravel()
         first = ((A @ initial - labels) ** 2).mean() / 2
         if not np.isfinite(first):
             raise ValueError(f"X, y and init_params must give a finite loss, got {first}")
@@ -167,7 +167,7 @@ def retrained(X, y, init_params, lr, mom, batch_size, num_epochs):
     params = start(init_params, X.shape[1])
     lrs = [lr * 0.1 ** max(0, epoch - 2) for epoch in range(1, num_epochs + 1)]
     weights = train_least_squares(Products(), params, X, y, batch_size, lrs, mom)
-    return quadratic_losses(X, y, weights).asnumpy(), weights[-1].asnumpy()
+    return quadratic_losses(X, y, weights)[:, 0], weights[-1, :, 0].asnumpy()
 
 
 def sampled(count, batch_size, examples):
