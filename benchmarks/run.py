@@ -25,6 +25,7 @@ from packaging.requirements import Requirement
 MB = 1e6
 LARGEST = 10**7  # rows of an epoch
 ROWS_TIMED = 200_000  # of gluon's epoch: the whole of 10 million would take hours
+STEADY = ("--values=20", "--warmups=5")  # of runs of milliseconds, the first ones are slower
 LOADERS = {"naive": "(b) Python list", "gluon": "gluon DataLoader", "torch": "PyTorch DataLoader"}
 
 
@@ -77,7 +78,7 @@ def epoch_row(kind, rows, batch_size):
     largest = rows == LARGEST
     goal = 0.1 if largest and kind != "gluon" else None
     sides = epoch_side("course", rows, batch_size), epoch_side(kind, rows, batch_size)
-    return Row(*sides, goal, rounds=2 if largest else 3, options=("--values=1", "--warmups=0"))
+    return Row(*sides, goal, rounds=2 if largest else 3, options=("--values=1", "--warmups=1"))
 
 
 ORIGINAL = Side("(a) the chapter's optimize", "chapter")
@@ -88,18 +89,24 @@ AT_ONCE = Side("(c3) all updates at once", "chapter, all updates at once")
 SETTINGS = Side("(e) one of 4,096 settings at once", "4,096 settings", cases.SETTINGS)
 ROWS = [
     Row(ORIGINAL, Side("(b) written naively", "chapter, naively"), 0.5),
-    Row(ORIGINAL, TORCH),
-    Row(Side("fused update", "chapter, fused update"), TORCH),
-    Row(Side("(c1) compiled epoch", "chapter, compiled epoch"), TORCH, 1.0),
-    Row(Side("(c2) a matrix an update", "chapter, a matrix an update"), TORCH, 0.5),
-    Row(ORIGINAL, NUMPY),
-    Row(AT_ONCE, NUMPY, 1.0),
-    Row(AT_ONCE, JAX, 5.0),
+    Row(ORIGINAL, TORCH, options=STEADY),
+    Row(Side("fused update", "chapter, fused update"), TORCH, options=STEADY),
+    Row(Side("(c1) compiled epoch", "chapter, compiled epoch"), TORCH, 1.0, options=STEADY),
+    Row(Side("(c2) a matrix an update", "chapter, a matrix an update"), TORCH, 0.5, options=STEADY),
+    Row(ORIGINAL, NUMPY, options=STEADY),
+    Row(AT_ONCE, NUMPY, 1.0, options=STEADY),
+    Row(AT_ONCE, JAX, 5.0, options=STEADY),
     Row(AT_ONCE, Side("(j) JAX: compiling it", "chapter, jax, compiling")),
-    Row(SETTINGS, Side("(j) one of 4,096, JAX", "4,096 settings, jax", cases.SETTINGS), 2.0),
+    Row(
+        SETTINGS,
+        Side("(j) one of 4,096, JAX", "4,096 settings, jax", cases.SETTINGS),
+        2.0,
+        options=STEADY,
+    ),
     Row(
         SETTINGS,
         Side("(j) the same with matrices", "4,096 settings, jax, matrices", cases.SETTINGS),
+        options=STEADY,
     ),
     Row(
         Side("(e) all 4,096 settings", "4,096 settings"),

@@ -153,10 +153,10 @@ def train_least_squares(products, params, X, y, batch_size, lrs, mom):
     size = gradients.shape[1]
     # kron puts each number times the identity matrix in the number's place
     kept = nd.array([np.kron([[1, -mom], [0, mom]], np.eye(size))], dtype=X.dtype)
-    weights = [param.reshape((-1, 1)) for param in params]
-    one, velocity = nd.ones((1, 1), dtype=X.dtype), nd.zeros((size, 1), dtype=X.dtype)
-    states = products(gradients, kept, nd.concat(*weights, one, velocity, dim=0))
-    return states[:, : size - 1]
+    weights = [number for param in params for number in param.asnumpy().ravel()]
+    state = nd.array([*weights, 1] + [0] * size, dtype=X.dtype).reshape((-1, 1))
+    states = products(gradients, kept, state)
+    return nd.slice_axis(states, axis=1, begin=0, end=size - 1)
 
 
 # Taught in momentum-fast.

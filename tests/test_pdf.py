@@ -141,10 +141,26 @@ def test_a_link_leads_within_or_nowhere(site):
     assert not soup.select("article script, noscript, [data-training], [data-playground], [hidden]")
 
 
-def test_the_home_leads_to_the_pdf_where_it_is(site):
-    for language in build.LANGUAGES:
-        home_page = (site / language / "index.html").read_text()
-        assert (home.pdf(language) in home_page) is False
+@pytest.mark.parametrize("language", build.LANGUAGES)
+def test_a_figure_with_sliders_stands_still_and_says_so(site, language):
+    soup = BeautifulSoup(pdf.document(site, language, ["momentum-scratch"]), "html.parser")
+    (said,) = soup.select(".still")
+    assert said.string == pdf.WORDS[language]["still"]
+    assert said.find_previous("img")["alt"].startswith(("Training with sliders", "带滑块的训练"))
+
+
+def test_only_long_code_may_be_broken(site):
+    soup = BeautifulSoup(pdf.document(site, "en", ["momentum-scratch"]), "html.parser")
+    for code in soup.select(".highlight"):
+        assert ("long" in code["class"]) is (code.get_text().count("\n") > pdf.LONG)
+
+
+@pytest.mark.parametrize("language", build.LANGUAGES)
+def test_the_home_leads_to_the_pdf_only_where_it_is_and_says_its_size(site, language):
+    name = home.pdf(language)
+    assert name not in (site / language / "index.html").read_text()
+    page = home.with_size(f'<a href="{name}">{name}</a>.', language, 7_654_321)
+    assert re.fullmatch(rf'<a href="{name}">{name}</a>( \(|（)7\.7 MB[)）]\.', page)
 
 
 @pytest.mark.deep
@@ -160,5 +176,8 @@ def test_the_whole_course_on_paper(tmp_path):
         assert name in {link["href"] for link in links}
         chapters = [one for one in order()[1:] if one != "glossary"]
         reader, marks, _ = look(tmp_path / "site", language, chapters, (folder / name).read_bytes())
+        assert (
+            f"{(folder / name).stat().st_size / 1e6:.1f} MB" in (folder / "index.html").read_text()
+        )
         assert len(reader.pages) > 120
         assert len({page for _, _, page in marks}) > 60

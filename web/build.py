@@ -215,7 +215,10 @@ def build(site, base_path="", with_pdf=False):
         from web import home, pdf  # which imports what only this needs
 
         for language in LANGUAGES:
-            (site / language / home.pdf(language)).write_bytes(pdf.make(site, language))
+            book = pdf.make(site, language)
+            (site / language / home.pdf(language)).write_bytes(book)
+            page = site / language / "index.html"
+            page.write_text(home.with_size(page.read_text(), language, len(book)))
 
 
 if __name__ == "__main__":

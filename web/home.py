@@ -26,6 +26,7 @@ WORDS = {
         "done": "练习已完成 {n}/{all}",
         "more": "另有[术语表](glossary.ipynb)、[实验台](playground.md)和[参考文献](references.md)。",
         "paper": "整门课也有 PDF：",
+        "size": "（{:.1f} MB）",
         "run": "自己运行",
         "here": "网页上已经有全部运行结果，只看不用安装任何东西。想改代码、做要写函数的练习，就自己运行：",
         "places": "在浏览器里运行，不用安装，启动要等几分钟：打开“动量法——从零开始”，可以用 {places}"
@@ -52,6 +53,7 @@ WORDS = {
         "more": "There are also a [glossary](glossary.ipynb), a [playground](playground.md) and the "
         "[references](references.md).",
         "paper": "The whole course as a PDF: ",
+        "size": " ({:.1f} MB)",
         "run": "Run it yourself",
         "here": "These pages hold all results, and reading them takes no installation. To change code, "
         "and for the exercises that ask for a function, run it yourself:",
@@ -105,6 +107,12 @@ def html(text):
 def pdf(language):
     """Give the name of the PDF, which stands beside the home."""
     return f"momentum-lab-{language}.pdf"
+
+
+def with_size(page, language, size):
+    """Give the home's HTML with the PDF's size, in bytes, said beside the link to it."""
+    link = f">{pdf(language)}</a>"
+    return page.replace(link, link + WORDS[language]["size"].format(size / 1e6))
 
 
 def inside(name, *parts):

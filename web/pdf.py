@@ -31,6 +31,7 @@ WEB = Path(__file__).parent
 ROOT = WEB.parent
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
+LONG = 15  # lines of code above which it may be broken, rather than leave a gap before it
 ADDRESS = "http://course/"  # of the site's folder, whose files are given without a network
 WORDS = {
     "zh": {
@@ -46,7 +47,8 @@ WORDS = {
         "to_answer": "答案见第 {} 页",
         "to_exercise": "题目见第 {} 页",
         "note": "答案在全书末尾。要动手运行和自动批改，请用课程的笔记本。",
-        "about": "正文、公式、图和运行结果都来自课程的笔记本；可以拖动的图，这里是静止的。",
+        "about": "正文、公式、图和运行结果都来自课程的笔记本。",
+        "still": "（纸上的图是静止的；在笔记本和网页里，它有滑块，可以拖动。）",
         "licence": "代码：MIT 许可；文字和图：CC BY 4.0 许可。",
         "sentence": r"(?<=[。？！；：])",
     },
@@ -64,8 +66,8 @@ WORDS = {
         "to_exercise": "asked on page {}",
         "note": "The answers are at the end of the book. To run code and to have your answers checked, "
         "use the course's notebooks.",
-        "about": "Text, formulas, figures and results are those of the course's notebooks; figures that "
-        "can be dragged there stand still here.",
+        "about": "Text, formulas, figures and results are those of the course's notebooks.",
+        "still": "(On paper this figure stands still; in the notebook and on the web it has sliders.)",
         "licence": "Code: MIT. Text and figures: CC BY 4.0.",
         "sentence": r"(?<=[.?!:])\s",
     },
@@ -105,12 +107,16 @@ def chapter(site, language, name):
         before = one.find_previous_sibling()
         if before.name == "p":  # “Try it”: a widget without a still figure
             before.decompose()
+            one.decompose()
+    for one in article.select("[data-playground], [data-training]"):
+        said = soup.new_tag("p", attrs={"class": "still"})
+        said.string = WORDS[language]["still"]
+        one.replace_with(said)
     for one in article.select("[data-exercise]"):
         one.insert_before(soup.new_tag("p", attrs={"class": "to-answer", "id": one["id"]}))
         one.decompose()
     for one in article.select(
-        "script, noscript, .headerlink, .exercise-note, .exercise-cell > summary, "
-        "[data-playground], [data-training]"
+        "script, noscript, .headerlink, .exercise-note, .exercise-cell > summary"
     ):
         one.decompose()
     for one in article.select("details"):
@@ -119,6 +125,8 @@ def chapter(site, language, name):
         one.replace_with(search.typed(one.get_text()[2:-2]))
     for one in article.select("pre"):
         one.string = one.get_text()  # each colour would double the file's size
+        if one.string.count("\n") > LONG and "highlight" in one.parent.get("class", []):
+            one.parent["class"].append("long")
     for one in article.select("[id]"):
         one["id"] = f"{name}--{one['id']}"
     for image in article.select("img"):
