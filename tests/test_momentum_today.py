@@ -173,8 +173,8 @@ def test_the_table_is_that_of_the_grids_and_its_best_lie_inside():
         }
         assert all(contest.inside(row) for row in rows.values())
         assert all(np.shape(row["losses"])[1] == 5 for row in rows.values())
-    assert PRINTED["valleys"].count("inside: True") == 6
-    assert len(PRINTED["valleys"].splitlines()) == 6
+    assert PRINTED["valleys"].count("inside: True") == 12
+    assert len(PRINTED["valleys"].splitlines()) == 12
 
 
 def test_the_order_depends_on_the_budget():

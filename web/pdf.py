@@ -99,6 +99,11 @@ def inches(png):
     return width / (per_metre * 0.0254)
 
 
+def highlight(code):
+    """Give the class of code, which says whether it may be broken."""
+    return "highlight long" if code.count("\n") > LONG else "highlight"
+
+
 def chapter(site, language, name):
     """Give the article of a page for paper, with ids and links of its own."""
     soup = BeautifulSoup((site / language / f"{name}.html").read_bytes(), "html.parser")
@@ -125,8 +130,8 @@ def chapter(site, language, name):
         one.replace_with(search.typed(one.get_text()[2:-2]))
     for one in article.select("pre"):
         one.string = one.get_text()  # each colour would double the file's size
-        if one.string.count("\n") > LONG and "highlight" in one.parent.get("class", []):
-            one.parent["class"].append("long")
+        if "highlight" in one.parent.get("class", []):
+            one.parent["class"] = highlight(one.string)
     for one in article.select("[id]"):
         one["id"] = f"{name}--{one['id']}"
     for image in article.select("img"):
@@ -171,7 +176,8 @@ def answers(language, name, number):
             found.append((None, words["text"], said + MARKDOWN.render(cell.source)))
             continue
         count += 1
-        parts = [f'{said}<div class="highlight"><pre>{escape(own_lines(cell))}</pre></div>']
+        code = own_lines(cell)
+        parts = [f'{said}<div class="{highlight(code)}"><pre>{escape(code)}</pre></div>']
         for output in cell.outputs:
             text = output.get("text") or output.get("data", {}).get("text/plain", "")
             if is_verdict(output):
