@@ -6,7 +6,7 @@ squares from random arrays, its coefficients recognized as products of factors.
 """
 
 from functools import cache, lru_cache
-from itertools import product
+from itertools import permutations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -73,6 +73,7 @@ def _term(number=1.0, **powers):
         "eps": 7,
         "B": 8,
         "wd": 10,
+        "shrunk": 11,
     }
     found = [0] * len(FACTORS)
     for name, power in powers.items():
@@ -80,7 +81,7 @@ def _term(number=1.0, **powers):
     return Term(number, tuple(found))
 
 
-ONE = _term()
+ONE, _SHRUNK = _term(), _term(shrunk=1)
 
 
 def _subsets(decay):
@@ -185,7 +186,7 @@ SETS = {
         "s g² mg m²",
         "s x",
         "s √s g²",
-        "s m",
+        "s m g",
     ),
 }
 KINDS = {  # how s and ε make the denominator
@@ -350,6 +351,15 @@ def _sum(coefficients, rename=None):
     return text or "0"
 
 
+def _left(kept):
+    """Give the factor that is left of x, where that is said better than what is subtracted."""
+    if kept == (_SHRUNK,):
+        return _term(lr=1, wd=1)
+    if kept and len(kept) == 2 and kept[0] == ONE and kept[1].number < 0:
+        return kept[1]._replace(number=-kept[1].number)
+    return None
+
+
 def _written(rule):
     """Write the three lines of a rule."""
     m, s = (
@@ -382,7 +392,9 @@ def _written(rule):
         f" {'+' if minus else '−'} {over}" + (f"/({under})" if under else "") if step.over else ""
     )
     kept = dict(step.beside)
-    x = "" if kept.get("x") == (ONE,) else "x"
+    if left := _left(kept.get("x")):
+        del kept["x"]
+    x = updates._written(left, "x", FACTORS) if left else "" if kept.get("x") == (ONE,) else "x"
     for symbol, coefficient in kept.items():
         for term in coefficient if coefficient is not None else (None,):
             part = f"c·{symbol}" if term is None else updates._written(term, symbol, FACTORS)
@@ -637,6 +649,13 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "some numbers become nan or infinite. Is the root taken of something negative, or is there a "
         "division by zero?",
     ),
+    "nan in x": (
+        "m 和 s 对，步子里却有数变成了 nan 或无穷大：开方的数是不是可能为负（例如把 1 − β**t 写成了 "
+        "1 − β*t），或者除以了零？",
+        "m and s are right, but in the step some numbers become nan or infinite. Is the root taken of "
+        "something that may be negative, as 1 − β*t is in place of 1 − β**t, or is there a division by "
+        "zero?",
+    ),
     "nothing": (
         "m、s 和参数都没有变。如果写了 m = …，那只是让局部变量指向另一个数组；要用 m[:] = …、"
         "param -= … 这样的原地写法。",
@@ -701,6 +720,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "s 里平方的是 m，不是梯度。",
         "it is m, or its difference from the gradient, that is squared in s, not the gradient.",
     ),
+    "m for g": (
+        "s 里有 m，应当只有梯度的平方。",
+        "m enters s, which is to average squares of the gradient alone.",
+    ),
     "m decayed": (
         "m 乘了 β₁，梯度却没有进去。如果写了 m = m + …，那只是让局部变量 m 指向另一个数组，要用 m += …。",
         "m is multiplied, but the gradient does not get into it. If you wrote `m = m + …`, that only "
@@ -734,6 +757,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "偏差修正少了括号：m/1 − βᵗ 是先除以 1、再减。",
         "a pair of parentheses is missing in a bias correction: m/1 − βᵗ divides by 1, then subtracts.",
     ),
+    "times t": (
+        "偏差修正里，β 乘了 t；应当是 β 的 t 次方，写成 beta**t。",
+        "in a bias correction β is multiplied by t; it is to be the power, `beta**t`.",
+    ),
     "positive": (
         "步子用的是 m 的绝对值：方向丢了。",
         "the step uses the size of m; its sign is lost.",
@@ -748,8 +775,8 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     ),
     "no m": ("步子的分子里没有 m。", "m is missing in the step's numerator."),
     "step shrunk": (
-        "1−ηλ 乘的是步子，不是 x。",
-        "1−ηλ multiplies the step; it is x that is to decay.",
+        "衰减的是步子；应当是 x。",
+        "it is the step that is shrunk by the decay, instead of x.",
     ),
     "eps twice": (
         "ε 加了两次，根号里外各一次：只该在根号外面。",
@@ -845,8 +872,14 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "and is not scaled.",
     ),
     "decay not of x": (
-        "衰减的不是 x 本身，而是它的符号或平方。",
-        "what decays is not x itself, but its sign or its square.",
+        "衰减的不是 x 本身，而是它的符号、平方，或者是梯度。",
+        "what decays is not x itself, but its sign, its square or the gradient.",
+    ),
+    "decay after": ROWS["a 1−ηλ 1"],
+    "decay twice": ("衰减做了两次。", "the decay is made twice."),
+    "decay alone": (
+        "旧的 x 只剩下 ηλx：那是要减去的。",
+        "only ηλx is left of the old x; that is what is to be subtracted.",
     ),
     "decay other": (
         "旧的 x 乘的不是 1−ηλ。",
@@ -1119,6 +1152,7 @@ def _forms(wrong):
 # Steps of no form, by what is to be said of them.
 IMITATED = {
     "parentheses": lambda m, s, e: [],  # see _imitated
+    "times t": lambda m, s, e: [],
     "positive": lambda m, s, e: [abs(m) / (np.sqrt(s) + e)],
     "by m": lambda m, s, e: [m / (abs(m) + e), m / (m**2 + e), m / np.sqrt(m**2 + e)],
     "eps twice": lambda m, s, e: [m / (np.sqrt(s + k) + e) for k in (e, e**2)],
@@ -1136,7 +1170,7 @@ def _imitated(before, after, news):
     """Give the name of a step in IMITATED that goes as this one does, or None."""
     left = set()
     for k, (new, (m, s), setting) in enumerate(zip(after, news, SETTINGS)):
-        _, b1, b2, eps, t, *_ = setting
+        lr, b1, b2, eps, t, *_ = setting
         now = set()
         for (name, of), first, second in product(IMITATED.items(), (1, 0), (1, 0)):
             over = m / (1 - b1**t) ** first
@@ -1147,6 +1181,10 @@ def _imitated(before, after, news):
                     found = [n / (np.sqrt(u) + eps) for n, u in powers]
                 else:
                     found = []
+            elif name == "times t":
+                over = lr * m / (1 - (b1 * t if first else b1**t))
+                under = s / (1 - (b2 * t if second else b2**t))
+                found = [over / (np.sqrt(abs(under)) + eps)] if first or second else []
             else:
                 found = of(over, s / (1 - b2**t) ** second, eps)
             for i, step in enumerate(found):
@@ -1155,6 +1193,7 @@ def _imitated(before, after, news):
                     np.isfinite(ratio).all()
                     and ratio.all()
                     and np.ptp(ratio) <= FLOAT * abs(ratio).max()
+                    and (name != "times t" or abs(ratio + 1).max() <= 10 * FLOAT)
                 ):
                     now.add((name, first, second, i))
         left = now if k == 0 else left & now
@@ -1259,14 +1298,14 @@ def _mistakes(rule, method):
         names.append("s unknown")
     elif "s" not in still:
         names += ["s overwritten"] if "s" not in s else []
-        names += ["not squared"] if "g" in s else []
+        names += ["not squared"] if "g" in s or "m" in s else []
         names += ["absolute"] if "|g|" in s else []
-        names += ["of m"] if {"m", "m²"} & set(s) else []
+        names += ["of m"] if "m²" in s else ["m for g"] if {"m", "mg"} & set(s) else []
         if set(s) == {"s"}:
             by_hidden = step is not None and step.of == "s*"
             names.append("s decayed" if by_hidden else "s without g")
         names += ["number"] if "" in s and "number" not in names else []
-        plain = not {"gx", "x²", "m²", "mg"} & set(s)
+        plain = not {"m²", "mg"} & set(s)
         parts |= {"ks": _one(s.get("s")), "gs": _one(s.get("g²")) if plain else None}
     if step is None:
         names += [] if "m unknown" in names or "s unknown" in names else ["x unknown"]
@@ -1313,10 +1352,15 @@ def _mistakes(rule, method):
         others = set(step.beside) - {"x"}
         if others:
             eps = step.e == () and "" in others
-            of_x = method.decay and others <= {"x²", "sign(x)"}
+            of_x = method.decay and others <= {"x²", "sign(x)", "g"}
             beside = "number beside" if "" in others else "decay not of x" if of_x else "beside"
             names.append("eps outside" if eps else beside)
             names = [n for n in names if n != "no eps" or not eps]
+        share = _one(kept) or _term(wd=1)
+        for one, other in permutations(next(iter(step.over.values()), None) or (), 2):
+            if other == one.times(share._replace(number=-share.number)):  # (η − ηλ)m, say
+                names.append("decay after" if kept else "step shrunk")
+                parts["a"] = one
         if "x" in step.over:
             names.append("decay scaled" if method.decay else "x shrinks")
         elif kept == (ONE,):
@@ -1324,17 +1368,17 @@ def _mistakes(rule, method):
         elif (kept or kept is None) and not method.decay:
             names.append("x shrinks")
         elif kept or kept is None:
-            decay = _one(kept)
-            if decay and decay.powers[11]:
-                decay = None
-            names += [] if decay else ["decay other"]
+            left = _left(kept)
+            decay = None if left else _one(kept)
+            known = {_SHRUNK.times(_SHRUNK): "decay twice", _term(lr=1, wd=1): "decay alone"}
+            names += [] if decay else [known.get(left, "decay other")]
             names += ["decay up"] if decay and decay.number < 0 else []
             parts["decay"] = decay
-        elif method.decay and not (in_m or in_s or others):
+        elif method.decay and not (in_m or in_s or others or "step shrunk" in names):
             names.append("no decay")
         undecayed = kept in ((), (ONE,)) and "x" not in step.over
         if parts["a"] and parts["a"].powers[11] and undecayed:
-            names += ["step shrunk"] if not kept else []
+            names = [n for n in names if n != "no decay"] + (["step shrunk"] if not kept else [])
             powers = [0 if k == 11 else p for k, p in enumerate(parts["a"].powers)]
             parts["a"] = Term(parts["a"].number, tuple(powers))
     if any(parts["km"] == _term(b1=n) and parts["ks"] == _term(b2=n) for n in range(2, 7)):
@@ -1407,9 +1451,10 @@ def identify(subject):
                 )
         if lines["s"] is None and _line("s", before, after[:, 1] ** 2, method.decay):
             names.append("s rooted")
-        if finite and step is None and None not in lines.values():
+        vague = step is None or None in (*step.over.values(), step.b)
+        if finite and vague and None not in lines.values():
             imitated = _imitated(start, end[:, 2], end[:, :2])
-            names += [imitated] if imitated else []
+            names, step = ([*names, imitated], None) if imitated else (names, step)
         rule = Rule(lines["m"], lines["s"], step)
         if rule.known and not _follows(rule, before, after, SETTINGS):
             rule = rule._replace(x=None)
@@ -1530,6 +1575,8 @@ def _verdict(subject):
     if "nan" in names and mistakes:  # which are the cause
         names.remove("nan")
         mistakes.append("nan")
+    elif "nan" in names:
+        names = ["nan in x" if n == "nan" else n for n in names]
     names = names + mistakes
     coefficients = [*(rule.m or {}).values(), *(rule.s or {}).values()]
     if rule.x is not None:
