@@ -147,7 +147,7 @@ WRONG = {
         ("p *= 1-lr*wd", M, S, X, "p *= 1-lr*wd"),
         "decay twice; a 1−ηλ 1",
     ),
-    "decay is what is left": (ADAMW, ("p *= lr*wd", M, S, X), "decay other"),
+    "decay is what is left": (ADAMW, ("p *= lr*wd", M, S, X), "decay alone"),
     "decay of the step": (ADAMW, stepped("(1-lr*wd)*m/(1-b1**t)"), "step shrunk"),
     "decay of the learning rate": (ADAMW, stepped("(1-wd)*m/(1-b1**t)"), "step shrunk"),
     "decay of the gradient": (ADAMW, (M, S, f"{X} - lr*wd*g"), "decay not of x"),
@@ -169,7 +169,7 @@ WRONG = {
         "s larger",
     ),
     "βt in place of βᵗ": (ADAM, stepped("m/(1-b1*t)"), "times t"),
-    "βt under the root": (ADAM, stepped(under="(s/(1-b2*t))**.5 + eps"), "nan"),
+    "βt under the root": (ADAM, stepped(under="(s/(1-b2*t))**.5 + eps"), "nan in x"),
     "t by another product": (ADAM, stepped("m/(1-b1*(t+1))"), "c"),
     "m averaged in s": (
         ADAM,

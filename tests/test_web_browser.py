@@ -135,7 +135,7 @@ def barriers(page, **options):
 
 # Chapters whose pages hold nothing that another's does not
 ALIKE = {"gd-sgd-scratch", "momentum-gluon", "momentum-noise", "momentum-real", "momentum-clinic"}
-ALIKE |= {"momentum-adam", "momentum-today"}
+ALIKE |= {"momentum-fast", "momentum-distributed", "momentum-adam", "momentum-today", "class-setup"}
 
 
 # What its files say, test_web.py reads of every page in both languages. Opened, pages differ in the
@@ -181,8 +181,15 @@ def test_a_page(open_page, address, language, scheme, name):
     assert (page.foreign, page.errors) == ([], [])
 
 
-# With code of nearly every kind, a playground and pictures, a table
-@pytest.mark.parametrize("name", ["momentum-gluon", "momentum-scratch", "class-setup"])
+# With a playground and pictures; code of nearly every kind; a table
+@pytest.mark.parametrize(
+    "name",
+    [
+        "momentum-scratch",
+        pytest.param("momentum-gluon", marks=pytest.mark.deep),
+        pytest.param("class-setup", marks=pytest.mark.deep),
+    ],
+)
 def test_colours_in_the_dark(open_page, address, name):
     page = open_page(color_scheme="dark")
     page.goto(f"{address}/en/{name}.html")

@@ -645,9 +645,16 @@ NAMES = {
 }
 NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     "nan": (
-        "有的数变成了 nan 或无穷大：是不是开方的数是负的（s 和 1 − beta2**t 都该是正的），或者除以了零？",
-        "some numbers become nan or infinite. Is the root taken of something negative (s and "
-        "1 − beta2**t are to be positive), or is there a division by zero?",
+        "有的数变成了 nan 或无穷大：是不是开方的数是负的，或者除以了零？",
+        "some numbers become nan or infinite. Is the root taken of something negative, or is there a "
+        "division by zero?",
+    ),
+    "nan in x": (
+        "m 和 s 对，步子里却有数变成了 nan 或无穷大：开方的数是不是可能为负（例如把 1 − β**t 写成了 "
+        "1 − β*t），或者除以了零？",
+        "m and s are right, but in the step some numbers become nan or infinite. Is the root taken of "
+        "something that may be negative, as 1 − β*t is in place of 1 − β**t, or is there a division by "
+        "zero?",
     ),
     "nothing": (
         "m、s 和参数都没有变。如果写了 m = …，那只是让局部变量指向另一个数组；要用 m[:] = …、"
@@ -870,6 +877,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     ),
     "decay after": ROWS["a 1−ηλ 1"],
     "decay twice": ("衰减做了两次。", "the decay is made twice."),
+    "decay alone": (
+        "旧的 x 只剩下 ηλx：那是要减去的。",
+        "only ηλx is left of the old x; that is what is to be subtracted.",
+    ),
     "decay other": (
         "旧的 x 乘的不是 1−ηλ。",
         "what multiplies the old x is not 1−ηλ.",
@@ -1359,8 +1370,8 @@ def _mistakes(rule, method):
         elif kept or kept is None:
             left = _left(kept)
             decay = None if left else _one(kept)
-            twice = left == _SHRUNK.times(_SHRUNK)
-            names += [] if decay else ["decay twice" if twice else "decay other"]
+            known = {_SHRUNK.times(_SHRUNK): "decay twice", _term(lr=1, wd=1): "decay alone"}
+            names += [] if decay else [known.get(left, "decay other")]
             names += ["decay up"] if decay and decay.number < 0 else []
             parts["decay"] = decay
         elif method.decay and not (in_m or in_s or others or "step shrunk" in names):
@@ -1564,6 +1575,8 @@ def _verdict(subject):
     if "nan" in names and mistakes:  # which are the cause
         names.remove("nan")
         mistakes.append("nan")
+    elif "nan" in names:
+        names = ["nan in x" if n == "nan" else n for n in names]
     names = names + mistakes
     coefficients = [*(rule.m or {}).values(), *(rule.s or {}).values()]
     if rule.x is not None:

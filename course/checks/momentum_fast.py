@@ -95,12 +95,16 @@ multiplications = question(
 def _minibatches(rng):
     """Give arguments of a gradient, for several numbers of examples and of features.
 
-    No error is near zero, where tanh can hardly be told from the error itself.
+    No error is near zero, where tanh can hardly be told from the error itself, nor so large that
+    tanh is 1 with the bias and without it, which is no small one either.
     """
 
+    def away(low, high, shape):
+        return rng.choice([-1, 1], shape) * rng.uniform(low, high, shape)
+
     def minibatch(size, d):
-        features, w, b = (rng.normal(size=shape) for shape in ((size, d), (d, 1), (1,)))
-        errors = rng.choice([-1, 1], (size, 1)) * rng.uniform(0.5, 3, (size, 1))
+        features, w = (rng.normal(size=shape) for shape in ((size, d), (d, 1)))
+        b, errors = away(0.5, 2, 1), away(0.5, 2, (size, 1))
         return nd, *map(nd.array, (features, features @ w + b - errors, w, b))
 
     return [minibatch(*sizes) for sizes in ((6, 3), (9, 2), (1, 2), (4, 1))]
