@@ -291,11 +291,17 @@ def test_lion_names_the_mistake(name):
         ("β₁ in both", "decay without lr"),
         ("no batch size", "uphill"),
         ("no decay", "signs averaged"),
+        ("no batch size", "all over batch size"),
+        ("decay without lr", "decay after the step"),
+        ("no batch size", "no sign", "no decay"),
+        ("km 0.99", "kg 0.01", "cm 0.9", "cg 0.1"),
     ],
 )
-def test_lion_names_two_mistakes_at_once(names):
-    parts = [momentum_today.MISTAKES[name][0] for name in names]
-    verdict = checks.lion.judge(mistaken(momentum_today._lion(**parts[0], **parts[1])))
+def test_lion_names_some_mistakes_at_once(names):
+    parts = {}
+    for name in names:
+        parts |= momentum_today.MISTAKES[name][0]
+    verdict = checks.lion.judge(mistaken(momentum_today._lion(**parts)))
     assert set(verdict.hint.split("; ")) == set(names)
 
 
@@ -325,7 +331,19 @@ def test_lion_names_what_is_not_kept():
     def nothing(params, states, lr, beta1, beta2, batch_size, weight_decay):
         states[:] = [m + 1 for m in states]
 
+    def shared(params, states, *setting):
+        for param in params:
+            chapters.lion([param], states[:1], *setting)
+
+    def last_moves(params, states, *setting):
+        held = [param.copy() for param in params]
+        chapters.lion(params, states, *setting)
+        for param, old in zip(params[:-1], held):
+            param[:] = old
+
     hints = {
+        "not all kept": shared,
+        "not all move": last_moves,
         "buffer rebound": lion_with(buffer_rebound),
         "parameter rebound": lion_with(parameter_rebound),
         "not all": first_only,

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from mxnet import nd
 
+from course.checks import updates
 from course.checks.answers import called, written
 from course.checks.questions import Choice, Number, about, near, question
 from course.checks.verdict import check, right, wrong
@@ -188,16 +189,23 @@ SETTINGS = (  # lr, beta1, beta2, batch_size, weight_decay
     (0.3, 0.9, 0.6, 5, 0.7),
     (0.8, 0.35, 0.95, 3, 0.4),
 )
-SHAPES = ((4, 6), (4, 6), (7,))
+SHAPES = ((30, 40),) * 3, ((4, 6), (7,), (1,))  # the first is told by, and so is large
 
 
 # What is computed, part by part, of x, m, grad, the setting, and the parts before.
 PARTS = {
     "g": lambda o: o.grad / o.size,
-    "c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g),
-    "kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.g,
+    "cm": lambda o: o.b1,
+    "cg": lambda o: 1 - o.b1,
+    "mixed": lambda o: o.cm * o.m + o.cg * o.g,
+    "c": lambda o: np.sign(o.mixed),
+    "km": lambda o: o.b2,
+    "kg": lambda o: 1 - o.b2,
+    "kept": lambda o: o.km * o.m + o.kg * o.g,
     "step": lambda o: o.lr * o.c,
-    "decay": lambda o: o.lr * o.wd * o.x,
+    "rate": lambda o: o.lr * o.wd,
+    "decayed": lambda o: o.x,
+    "decay": lambda o: o.rate * o.decayed,
 }
 
 
@@ -216,83 +224,87 @@ def _lion(**instead):
 MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
     "β exchanged": (
         {
-            "c": lambda o: np.sign(o.b2 * o.m + (1 - o.b2) * o.g),
-            "kept": lambda o: o.b1 * o.m + (1 - o.b1) * o.g,
+            "cm": lambda o: o.b2,
+            "cg": lambda o: 1 - o.b2,
+            "km": lambda o: o.b1,
+            "kg": lambda o: 1 - o.b1,
         },
         "β₁ 和 β₂ 对调了：β₁ 用在步子里，β₂ 用在缓冲区里。",
         "β₁ and β₂ are exchanged: β₁ belongs to the step, β₂ to the buffer.",
     ),
     "β₁ in both": (
-        {"kept": lambda o: o.b1 * o.m + (1 - o.b1) * o.g},
+        {"km": lambda o: o.b1, "kg": lambda o: 1 - o.b1},
         "缓冲区用了 β₁，应当用 β₂。",
         "the buffer uses β₁; it should use β₂.",
     ),
     "β₂ in both": (
-        {"c": lambda o: np.sign(o.b2 * o.m + (1 - o.b2) * o.g)},
+        {"cm": lambda o: o.b2, "cg": lambda o: 1 - o.b2},
         "步子用了 β₂，也就是新缓冲区的符号，那是 Signum；应当用 β₁ 混合旧的 m 和 g。",
         "the step uses β₂, which makes it the sign of the new buffer, as in Signum; mix the old m and g "
         "by β₁.",
     ),
     "buffer first": (
-        {"c": lambda o: np.sign(o.b1 * (o.b2 * o.m + (1 - o.b2) * o.g) + (1 - o.b1) * o.g)},
+        {"mixed": lambda o: o.cm * (o.b2 * o.m + (1 - o.b2) * o.g) + o.cg * o.g},
         "缓冲区更新得太早：步子里的 m 应当是旧的，走完这一步才更新它。",
         "the buffer is updated too early: the step takes the old m, which changes after it.",
     ),
     "sign of the old buffer": (
-        {"c": lambda o: np.sign(o.m)},
+        {"mixed": lambda o: o.m},
         "步子只取了旧缓冲区的符号，没有混进新的梯度。",
         "the step is the sign of the old buffer; the new gradient is not mixed in.",
     ),
     "sign of the gradient": (
-        {"c": lambda o: np.sign(o.g)},
+        {"mixed": lambda o: o.g},
         "步子只取了梯度的符号，没有用到缓冲区。",
         "the step is the sign of the gradient; the buffer is not used.",
     ),
     "signs mixed": (
-        {"c": lambda o: o.b1 * np.sign(o.m) + (1 - o.b1) * np.sign(o.g)},
+        {"c": lambda o: o.cm * np.sign(o.m) + o.cg * np.sign(o.g)},
         "先取符号、后混合了：应当先混合，再取符号。",
         "the signs are mixed; mix first, then take the sign.",
     ),
     "no sign": (
-        {"c": lambda o: o.b1 * o.m + (1 - o.b1) * o.g},
+        {"c": lambda o: o.mixed},
         "没有取符号：步子是 c 的符号，不是 c。",
         "no sign is taken: the step is c's sign, not c.",
     ),
     "c kept": (
-        {"kept": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g)},
+        {"kept": lambda o: np.sign(o.mixed)},
         "符号存进了缓冲区：缓冲区存的是梯度的平均，不取符号。",
         "the sign went into the buffer, which should keep the average of the gradients, without a sign.",
     ),
     "mixture exchanged": (
-        {"c": lambda o: np.sign((1 - o.b1) * o.m + o.b1 * o.g)},
+        {"cm": lambda o: 1 - o.b1, "cg": lambda o: o.b1},
         "步子里 β₁ 和 1−β₁ 对调了：β₁ 乘的是缓冲区。",
         "in the step β₁ and 1−β₁ are exchanged: β₁ multiplies the buffer.",
     ),
     "buffer exchanged": (
-        {"kept": lambda o: (1 - o.b2) * o.m + o.b2 * o.g},
+        {"km": lambda o: 1 - o.b2, "kg": lambda o: o.b2},
         "缓冲区里 β₂ 和 1−β₂ 对调了：β₂ 乘的是旧的缓冲区。",
         "in the buffer β₂ and 1−β₂ are exchanged: β₂ multiplies the old buffer.",
     ),
     "both exchanged": (
         {
-            "c": lambda o: np.sign((1 - o.b1) * o.m + o.b1 * o.g),
-            "kept": lambda o: (1 - o.b2) * o.m + o.b2 * o.g,
+            "cm": lambda o: 1 - o.b1,
+            "cg": lambda o: o.b1,
+            "km": lambda o: 1 - o.b2,
+            "kg": lambda o: o.b2,
         },
         "两处的 β 和 1−β 都对调了：β 乘的是旧的缓冲区。",
         "β and 1−β are exchanged in both places: β multiplies the old buffer.",
     ),
     "step a sum": (
-        {"c": lambda o: np.sign(o.b1 * o.m + o.g)},
+        {"cg": lambda _: 1},
         "步子里的梯度没有乘 1−β₁。",
         "in the step the gradient lacks its factor 1−β₁.",
     ),
     "a sum": (
-        {"kept": lambda o: o.b2 * o.m + o.g},
+        {"kg": lambda _: 1},
         "缓冲区是和的写法；Lion 用平均，梯度要乘 1−β₂。",
         "the buffer is a sum; Lion's is an average, where the gradient is multiplied by 1−β₂.",
     ),
     "both sums": (
-        {"c": lambda o: np.sign(o.b1 * o.m + o.g), "kept": lambda o: o.b2 * o.m + o.g},
+        {"cg": lambda _: 1, "kg": lambda _: 1},
         "两处的梯度都没有乘 1−β：Lion 用的是平均。",
         "in both places the gradient lacks its factor 1−β: Lion uses averages.",
     ),
@@ -301,18 +313,8 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "没有用到 weight_decay。",
         "weight_decay is not used.",
     ),
-    "decay without lr": (
-        {"decay": lambda o: o.wd * o.x},
-        "权重衰减漏乘了 lr。",
-        "the decay is not multiplied by lr.",
-    ),
-    "decay of the wrong sign": (
-        {"decay": lambda o: -o.lr * o.wd * o.x},
-        "权重衰减的符号反了：它把参数往零拉。",
-        "the decay has the wrong sign: it pulls parameters towards zero.",
-    ),
     "decay after the step": (
-        {"decay": lambda o: o.lr * o.wd * (o.x - o.step)},
+        {"decayed": lambda o: o.x - o.step},
         "衰减的是走完以后的参数：应当用走之前的 x，两部分一起减去。",
         "the decay is that of the parameter after the step; take the x before it, and subtract both.",
     ),
@@ -329,10 +331,7 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "it belongs outside.",
     ),
     "decay under the sign": (
-        {
-            "c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.g + o.wd * o.x),
-            "decay": lambda o: 0,
-        },
+        {"c": lambda o: np.sign(o.mixed + o.wd * o.x), "decay": lambda o: 0},
         "权重衰减被取了符号；它应当在符号之外。",
         "the sign of the decay is taken with the rest; it belongs outside.",
     ),
@@ -342,12 +341,12 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "the step has the wrong sign: subtract it, or the loss will rise.",
     ),
     "uphill, all": (
-        {"step": lambda o: -o.lr * o.c, "decay": lambda o: -o.lr * o.wd * o.x},
+        {"step": lambda o: -o.lr * o.c, "rate": lambda o: -o.lr * o.wd},
         "步子的符号反了：应当减去，否则损失上升。",
         "the step has the wrong sign: subtract it, or the loss will rise.",
     ),
     "no lr": (
-        {"step": lambda o: o.c, "decay": lambda o: o.wd * o.x},
+        {"step": lambda o: o.c, "rate": lambda o: o.wd},
         "没有用到 lr。",
         "lr is not used.",
     ),
@@ -357,23 +356,23 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "the sign is not multiplied by lr.",
     ),
     "c in the buffer": (
-        {"kept": lambda o: o.b2 * (o.b1 * o.m + (1 - o.b1) * o.g) + (1 - o.b2) * o.g},
+        {"kept": lambda o: o.km * o.mixed + o.kg * o.g},
         "缓冲区更新了两次：先存成了 c，又在 c 上更新；c 要另放，缓冲区从旧的 m 更新。",
         "the buffer is updated twice, first by β₁ to c, then by β₂ from c: keep c apart, and update "
         "from the old m.",
     ),
     "sign of the decay": (
-        {"decay": lambda o: o.lr * o.wd * np.sign(o.x)},
+        {"decayed": lambda o: np.sign(o.x)},
         "衰减用的是 x 的符号，应当是 x 本身。",
         "the decay is by the sign of x; it is to be by x itself.",
     ),
     "c averaged": (
-        {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.c},
+        {"kept": lambda o: o.km * o.m + o.kg * o.c},
         "缓冲区平均的是 c，应当是梯度。",
         "the buffer averages c, the sign; it is to average the gradient.",
     ),
     "signs averaged": (
-        {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * np.sign(o.g)},
+        {"kept": lambda o: o.km * o.m + o.kg * np.sign(o.g)},
         "缓冲区平均的是梯度的符号，应当是梯度本身。",
         "the buffer averages the signs of gradients, not the gradients.",
     ),
@@ -383,13 +382,13 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "the gradient is not divided by batch_size: `param.grad` is that of the summed loss.",
     ),
     "step without batch size": (
-        {"c": lambda o: np.sign(o.b1 * o.m + (1 - o.b1) * o.grad)},
+        {"mixed": lambda o: o.cm * o.m + o.cg * o.grad},
         "步子里的梯度没有除以 batch_size；取了符号也要除，因为它要和 m 混合。",
         "in the step the gradient is not divided by batch_size, which matters even with a sign, as "
         "it is mixed with m.",
     ),
     "buffer without batch size": (
-        {"kept": lambda o: o.b2 * o.m + (1 - o.b2) * o.grad},
+        {"kept": lambda o: o.km * o.m + o.kg * o.grad},
         "缓冲区里的梯度没有除以 batch_size。",
         "in the buffer the gradient is not divided by batch_size.",
     ),
@@ -403,142 +402,220 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "应当除以 batch_size，而不是乘。",
         "divide by batch_size, do not multiply.",
     ),
+    "all over batch size": (
+        {"step": lambda o: o.lr * o.c / o.size, "rate": lambda o: o.lr * o.wd / o.size},
+        "步子和衰减除以了 batch_size；该除以它的只有梯度，而且要在混合之前。",
+        "step and decay are divided by batch_size; only the gradient is to be, before it is mixed in.",
+    ),
+    "mixed equally": (
+        {"mixed": lambda o: o.m + o.g},
+        "步子里 m 和 g 的权重相等；应当是 β₁ 和 1−β₁。",
+        "in the step m and g have equal weights; they are to have β₁ and 1−β₁.",
+    ),
+    "sign of g mixed": (
+        {"c": lambda o: o.cm * o.m + o.cg * np.sign(o.g)},
+        "步子里取的是 g 的符号，然后才混合：应当先混合，再取符号。",
+        "in the step the sign is taken of g, before the mixture; mix first, then take the sign.",
+    ),
+    "mixture averaged": (
+        {"kept": lambda o: o.km * o.m + o.kg * o.mixed},
+        "缓冲区平均的是混合之后的 c，应当是梯度 g。",
+        "the buffer averages c, the mixture; it is to average g, the gradient.",
+    ),
+    "buffer overwritten": (
+        {"kept": lambda o: o.g},
+        "缓冲区被这一次的梯度覆盖了：旧的 m 丢了。",
+        "the buffer is overwritten by the current gradient: the old m is lost.",
+    ),
+    "decay in the mixture": (
+        {"mixed": lambda o: o.cm * o.m + o.cg * (o.g + o.wd * o.x), "decay": lambda o: 0},
+        "权重衰减加进了 c 里的梯度，被取了符号；它应当在符号之外。",
+        "the decay is added to the gradient in c, and its sign is taken; it belongs outside.",
+    ),
+    "x replaced": (
+        {"step": lambda o: o.x + o.lr * o.c},
+        "参数原来的值丢了：是不是把 param -= … 写成了 param[:] = …？",
+        "the old values of the parameters are lost. Did `param -= …` become `param[:] = …`?",
+    ),
 }
-
-
-def _arrays(rng, setting):
-    """Give x, m and g of each parameter; m and the mean gradient are of a size."""
-    size = setting[3]
-    return [
-        [rng.normal(size=shape) for _ in "xm"] + [size * rng.normal(size=shape)] for shape in SHAPES
-    ]
-
-
-def _observe(update, arrays, setting):
-    """Call the learner's function; give the new x and m of each parameter."""
-    params, states = [], []
-    for x, m, g in arrays:
-        param = nd.array(x)
-        param.attach_grad()
-        param.grad[:] = nd.array(g)
-        params.append(param)
-        states.append(nd.array(m))
-    held, kept = list(params), list(states)  # the learner's function may change the lists
-    called(lambda: update(params, states, *setting), update)
-    return [(x.asnumpy(), m.asnumpy()) for x, m in zip(held, kept)]
-
-
-def _fits(rule, arrays, setting, new):
-    with np.errstate(all="ignore"):
-        expected = [rule(x, m, g, *setting) for x, m, g in arrays]
-    return all(
-        np.allclose(a, b, rtol=1e-3, atol=1e-4)
-        for pair, others in zip(new, expected)
-        for a, b in zip(pair, others)
+for _name, _part, _of, _zh, _en in (
+    ("without lr", "rate", lambda o: o.wd, "漏乘了 lr", "is not multiplied by lr"),
+    ("of the wrong sign", "rate", lambda o: -o.lr * o.wd, "的符号反了", "has the wrong sign"),
+    ("without λ", "rate", lambda o: o.lr, "没有乘 weight_decay", "lacks its factor weight_decay"),
+    ("by lr²", "rate", lambda o: o.lr**2 * o.wd, "乘了两次 lr", "is multiplied by lr twice"),
+    ("twice", "rate", lambda o: 2 * o.lr * o.wd, "做了两次", "is made twice"),
+    ("in turn", "rate", lambda o: 1 - (1 - o.lr * o.wd) ** 2, "做了两次", "is made twice"),
+    (
+        "by |B|",
+        "rate",
+        lambda o: o.lr * o.wd / o.size,
+        "除以了批量大小",
+        "is divided by batch_size",
+    ),
+    ("alone", "rate", lambda o: 1 - o.lr * o.wd, "没有减去，只剩下它", "is kept instead of x"),
+    ("a number", "decayed", lambda _: 1, "没有乘 x", "is not multiplied by x"),
+    ("of g", "decayed", lambda o: o.g, "乘的是 g，不是 x", "multiplies g instead of x"),
+    ("of sum", "decayed", lambda o: o.grad, "乘的是 g，不是 x", "multiplies g instead of x"),
+    ("of m", "decayed", lambda o: o.m, "乘的是 m，不是 x", "multiplies m instead of x"),
+):
+    MISTAKES[f"decay {_name}"] = ({_part: _of}, f"权重衰减{_zh}。", f"the decay {_en}.")
+FACTORS = {
+    "β₁": lambda o: o.b1,
+    "1−β₁": lambda o: 1 - o.b1,
+    "β₂": lambda o: o.b2,
+    "1−β₂": lambda o: 1 - o.b2,
+} | {n: lambda _, n=float(n): n for n in ("1", "0", "0.9", "0.1", "0.99", "0.01")}
+for _part, _own, _others, _zh, _en in (
+    ("cm", "β₁", "β₂ 1−β₂ 1 0.9", "步子里旧的 m ", "in the step the old m"),
+    ("cg", "1−β₁", "β₂ 1−β₂ 0.1", "步子里的 g ", "in the step g"),
+    ("km", "β₂", "β₁ 1−β₁ 1−β₂ 1 0 0.99", "缓冲区里旧的 m ", "in the buffer the old m"),
+    ("kg", "1−β₂", "β₁ 1−β₁ β₂ 0 0.01", "缓冲区里的 g ", "in the buffer g"),
+):
+    for _other in _others.split():
+        MISTAKES[f"{_part} {_other}"] = (
+            {_part: FACTORS[_other]},
+            f"{_zh}乘的是 {_other}，应当是 {_own}。",
+            f"{_en} is multiplied by {_other} instead of {_own}.",
+        )
+    MISTAKES[f"{_part} negative"] = (
+        {_part: lambda o, of=FACTORS[_own]: -of(o)},
+        f"{_zh}的正负号反了。",
+        f"{_en} has the wrong sign.",
     )
+
+
+def _seen(update, setting, shapes):
+    """Call the learner's function; give the setting, x, m and g before, and x and m after."""
+    rng = np.random.default_rng()
+    g = [setting[3] * rng.normal(size=shape) for shape in shapes]  # the mean is of m's size
+    old = [[rng.normal(size=shape) for shape in shapes] for _ in "xm"] + [g]
+    held = [[nd.array(a) for a in arrays] for arrays in old[:2]]
+    for param, grad in zip(held[0], g):
+        param.attach_grad()
+        param.grad[:] = nd.array(grad)
+    given = [list(arrays) for arrays in held]  # the learner's function may change the lists
+    called(lambda: update(*given, *setting), update)
+    return setting, old, [[a.asnumpy() for a in arrays] for arrays in held]
+
+
+def _flat(seen):
+    setting, old, new = seen
+    return setting, *(
+        np.array([np.concatenate([*map(np.ravel, a)]) for a in b]) for b in (old, new)
+    )
+
+
+def _told(names, seen, lines=(0, 1)):
+    """Tell whether these mistakes together give what was seen, of x (0) and of m (1)."""
+    parts = [MISTAKES[name][0] for name in names]
+    instead = {part: of for some in parts for part, of in some.items()}
+    if len(instead) < sum(map(len, parts)):
+        return False
+    rule = _lion(**instead)
+    for few in (slice(9), slice(None)):  # as most are found out by some elements
+        for setting, old, new in seen:
+            expected = rule(*old[:, few], *setting)
+            for k in lines:
+                if not (abs(new[k, few] - expected[k]) <= 1e-4 + 1e-3 * abs(expected[k])).all():
+                    return False
+    return True
+
+
+def _named(seen, lines=(0, 1)):
+    """Name the mistakes that give what was seen, None if none do: first those the buffer shows."""
+    shown = {"g", "km", "kg", "kept"}  # in the buffer
+    of_m = [name for name, row in MISTAKES.items() if shown & set(row[0])]
+    of_x = [name for name in MISTAKES if name not in of_m]
+    firsts = [(), *((name,) for name in of_m), *combinations(of_m, 2)]
+    firsts = [names for names in firsts if _told(names, seen, (1,))] if 1 in lines else firsts[:1]
+    for first in firsts if lines == (1,) else ():
+        return first
+    for count in (0, 1, 2):
+        for first in firsts:
+            for rest in combinations(of_x, count):
+                if _told(first + rest, seen, lines):
+                    return first + rest
+    return None
+
+
+_KEPT = (
+    "原地更新：写 {0}[:] = …；写 {0} = … 只是让名字指向一个新的数组，写 {1}[i] = … 只是把它放进列表，"
+    "下次更新都会忘掉。",
+    "Update in place: `{0}[:] = …`. With `{0} = …` the name is just bound to a new array, and "
+    "`{1}[i] = …` just puts one into the list: the next update knows neither.",
+)
+STILL = {
+    "not all": (
+        "只更新了一部分参数：用循环逐个处理。",
+        "only some of the parameters are updated: take one after the other, in a loop.",
+    ),
+    "not all move": (
+        "缓冲区都变了，动的却只有一部分参数：更新 param 的那一行是不是没有写进循环？",
+        "the buffers change, but only some parameters move. Is the line that updates param inside "
+        "the loop?",
+    ),
+    "not all kept": (
+        "参数都动了，变的却只有一部分缓冲区：每个参数要用 states 里自己的那一个。",
+        "the parameters move, but only some buffers change: each parameter has its own in states.",
+    ),
+}
+for _name, _zh, _en, _one, _list in (
+    ("nothing changed", "params 和 states 都", "neither params nor states have", "param", "params"),
+    ("parameter rebound", "参数", "the parameters have not", "param", "params"),
+    ("buffer rebound", "states 里的缓冲区", "the buffers in states have not", "m", "states"),
+):
+    STILL[_name] = (
+        f"{_zh}没有变。{_KEPT[0].format(_one, _list)}",
+        f"{_en} changed. {_KEPT[1].format(_one, _list)}",
+    )
+ELSEWHERE = (
+    (
+        "参数不对：除去衰减 lr·weight_decay·x，每个元素应当走 +lr 或 −lr，方向由 c 的符号定；"
+        "c 由旧的 m 和 g 混合而成。",
+        "the parameters are not right: beside the decay, lr·weight_decay·x, every element is to move "
+        "by +lr or −lr, by the sign of c, which mixes the old m and g.",
+    ),
+    (
+        "缓冲区不对：m ← β₂m + (1−β₂)g，g 是平均梯度。",
+        "the buffer is not right: m ← β₂m + (1−β₂)g, where g is the mean gradient.",
+    ),
+)
+
+
+def _still(seen):
+    """Give the key of STILL that says what has not changed, or None."""
+    _, old, new = seen
+    x, m = ([not np.allclose(*pair, atol=1e-6) for pair in zip(*both)] for both in zip(old, new))
+    if all(x + m):
+        return None
+    if not (any(x) and any(m)):
+        return "parameter rebound" if any(m) else "buffer rebound" if any(x) else "nothing changed"
+    return "not all" if x == m else "not all kept" if all(x) else "not all move"
 
 
 @check
 def lion(update):
     """Check a learner's ``update(params, states, lr, beta1, beta2, batch_size, weight_decay)``."""
     update = written(update)
-    rng = np.random.default_rng()
-    cases = [(_arrays(rng, setting), setting) for setting in SETTINGS]
-    seen = [(arrays, setting, _observe(update, arrays, setting)) for arrays, setting in cases]
-
-    def told(rule):
-        return all(_fits(rule, arrays, setting, new) for arrays, setting, new in seen)
-
-    if told(_lion()):
+    first, second = (_seen(update, setting, SHAPES[0]) for setting in SETTINGS)
+    if still := _still(first):
+        return wrong(*STILL[still], still)
+    seen = [_flat(first), _flat(second)]
+    names = _named(seen)
+    if names == ():
+        if not _told((), [_flat(_seen(update, SETTINGS[0], SHAPES[1]))]):
+            return wrong(*updates.NAMES["shapes"], "shapes")
         return right(
             "先用 β₁ 混合、取符号、走一步，再用 β₂ 更新缓冲区；衰减加在符号之外。",
             "mixed with β₁, then the sign, then the step, then the buffer with β₂; the decay stays "
             "outside the sign.",
         )
-    arrays, _, new = seen[0]
-    still = [
-        all(np.allclose(pair[k], old[k], atol=1e-6) for pair, old in zip(new, arrays))
-        for k in (0, 1)
-    ]
-    in_place = (
-        "原地更新：写 {0}[:] = …；写 {0} = … 只是让名字指向一个新的数组，下次更新就忘了。",
-        "Update in place: `{0}[:] = …`. With `{0} = …` the name is just bound to a new array, "
-        "forgotten by the next update.",
-    )
-    if all(still):
-        return wrong(
-            "params 和 states 都没有变。" + in_place[0].format("param"),
-            "neither params nor states have changed. " + in_place[1].format("param"),
-            "nothing changed",
-        )
-    if still[1]:
-        return wrong(
-            "states 里的缓冲区没有变。" + in_place[0].format("m"),
-            "the buffers in states have not changed. " + in_place[1].format("m"),
-            "buffer rebound",
-        )
-    if still[0]:
-        return wrong(
-            "参数没有变。" + in_place[0].format("param"),
-            "the parameters have not changed. " + in_place[1].format("param"),
-            "parameter rebound",
-        )
-    if not all(_moved(pair, old) for pair, old in zip(new, arrays)):
-        return wrong(
-            "只更新了一部分参数：用循环逐个处理。",
-            "only some of the parameters are updated: take one after the other, in a loop.",
-            "not all",
-        )
-    for count in (1, 2):
-        for names in combinations(MISTAKES, count):
-            parts, zh, en = zip(*(MISTAKES[name] for name in names))
-            instead = {part: of for some in parts for part, of in some.items()}
-            if len(instead) == sum(map(len, parts)) and told(_lion(**instead)):
-                return wrong("另外，".join(zh), " Also: ".join(en), "; ".join(names))
-    zh, en = _part(seen)
-    return wrong(zh, en, "elsewhere")
-
-
-def _moved(pair, old):
-    return not all(np.allclose(new, before, atol=1e-6) for new, before in zip(pair, old))
-
-
-def _part(seen):
-    """Say which of the two lines is right, if one is."""
-    line = [
-        all(
-            np.allclose(pair[k], _lion()(*old, *setting)[k], rtol=1e-3, atol=1e-4)
-            for arrays, setting, new in seen
-            for pair, old in zip(new, arrays)
-        )
-        for k in (0, 1)
-    ]
-    if line[0]:
-        return (
-            "参数对了，缓冲区不对：m ← β₂m + (1−β₂)g，g 是平均梯度。",
-            "the parameters are right, the buffer is not: m ← β₂m + (1−β₂)g, where g is the mean gradient.",
-        )
-    if line[1]:
-        arrays, (lr, *_, wd), new = seen[0]
-        c = [((x - pair[0]) / lr - wd * x).ravel() for (x, *_), pair in zip(arrays, new)]
-        signs = np.allclose(abs(np.concatenate(c)), 1, atol=1e-3)
-        return (
-            "缓冲区对了，参数不对："
-            + (
-                "步子是 ±lr，取的却不是 c 的符号；c 由旧的 m 和 g 混合而成。"
-                if signs
-                else "除去衰减 lr·weight_decay·x，每个元素应当走 +lr 或 −lr，方向由 c 的符号定。"
-            ),
-            "the buffer is right, the parameters are not: "
-            + (
-                "the steps are ±lr, but not by the sign of c, which mixes the old m and g."
-                if signs
-                else "beside the decay, lr·weight_decay·x, every element is to move by +lr or −lr, by "
-                "the sign of c."
-            ),
-        )
-    return (
-        "参数和缓冲区都不对。一次做一件事：先写平均梯度 g，再写 c，然后走一步，最后更新 m。",
-        "neither the parameters nor the buffer are right. One thing at a time: the mean gradient g, "
-        "then c, then the step, and last m.",
-    )
+    if names:
+        said, hint = [MISTAKES[name][1:] for name in names], "; ".join(names)
+    else:
+        lines = [_named(seen, (k,)) for k in (0, 1)]
+        said, hint = [], "elsewhere"
+        for names, otherwise in zip(lines, ELSEWHERE):
+            said += [otherwise] if names is None else [MISTAKES[name][1:] for name in names]
+    zh, en = zip(*said)
+    return wrong("另外，".join(zh), " Also: ".join(en), hint)
