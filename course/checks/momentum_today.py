@@ -189,7 +189,7 @@ SETTINGS = (  # lr, beta1, beta2, batch_size, weight_decay
     (0.3, 0.9, 0.6, 5, 0.7),
     (0.8, 0.35, 0.95, 3, 0.4),
 )
-SHAPES = ((30, 40),) * 3, ((4, 6), (7,), (1,))  # the first is told by, and so is large
+SHAPES = ((30, 40),) * 3, ((4, 6), (7,), (1,))  # by the first, which is large, mistakes are told
 
 
 # What is computed, part by part, of x, m, grad, the setting, and the parts before.
@@ -528,8 +528,8 @@ def _named(seen, lines=(0, 1)):
     of_x = [name for name in MISTAKES if name not in of_m]
     firsts = [(), *((name,) for name in of_m), *combinations(of_m, 2)]
     firsts = [names for names in firsts if _told(names, seen, (1,))] if 1 in lines else firsts[:1]
-    for first in firsts if lines == (1,) else ():
-        return first
+    if lines == (1,):
+        return next(iter(firsts), None)
     for count in (0, 1, 2):
         for first in firsts:
             for rest in combinations(of_x, count):
