@@ -1,5 +1,9 @@
 """What the tests in a real browser share."""
 
+import functools
+import gzip
+import http.server
+import io
 import os
 import re
 import secrets
@@ -9,10 +13,11 @@ import subprocess
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import nbformat
 import pytest
-from common import ROOT, read
+from common import BASE_PATH, ROOT, read
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 SCREENSHOTS = ROOT / "screenshots"  # not in git; CI keeps them where a test fails
@@ -53,6 +58,42 @@ def wait_until(condition, seconds, what, every=0.2):
         assert time.monotonic() < end, f"{what}: not within {seconds} s"
         time.sleep(every)
     return result
+
+
+@functools.cache
+def compressed(path):
+    return gzip.compress(path.read_bytes())
+
+
+class Pages(http.server.SimpleHTTPRequestHandler):
+    """Serves as GitHub Pages does: below BASE_PATH, compressed, with 404.html for what is missing.
+
+    Pages share a context; so that each loads all that it needs, only MathJax may be cached.
+    """
+
+    def send_head(self):
+        path = Path(self.translate_path(self.path.partition("?")[0]))
+        path = path / "index.html" if path.is_dir() else path
+        found = path.is_file()
+        path = path if found else Path(self.directory) / "404.html"
+        kind = self.guess_type(path)
+        text = kind.startswith(("text/", "image/svg")) or "javascript" in kind
+        body = compressed(path) if text else path.read_bytes()
+        self.send_response(200 if found else 404)
+        self.send_header("Content-Type", kind)
+        if text:
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Cache-Control", "max-age=600" if "/mathjax/" in self.path else "no-store")
+        self.send_header("Content-Length", len(body))
+        self.end_headers()
+        return io.BytesIO(body)
+
+    def translate_path(self, path):
+        inside = path.startswith(BASE_PATH + "/")
+        return super().translate_path(path.removeprefix(BASE_PATH) if inside else "/nowhere")
+
+    def log_message(self, *arguments):
+        pass
 
 
 class Lab:

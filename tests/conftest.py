@@ -1,14 +1,17 @@
 """Fixtures that several test files use, and Hypothesis's settings."""
 
 import fcntl
+import functools
+import http.server
 import os
 import re
 import subprocess
 import sys
+import threading
 
 import hypothesis
 import pytest
-from browser import CHROMIUM, SCREENSHOTS, Lab, launch, note_errors
+from browser import CHROMIUM, SCREENSHOTS, Lab, Pages, launch, note_errors
 from common import BASE_PATH, REPOSITORY, ROOT
 from playwright.sync_api import sync_playwright
 
@@ -114,6 +117,16 @@ def site(tmp_path_factory, worker_id):
             )
             assert (result.returncode, result.stderr) == (0, "")
     return folder
+
+
+@pytest.fixture(scope="session")
+def address(site):
+    """Serve the site on loopback; give its address."""
+    handler = functools.partial(Pages, directory=site)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}{BASE_PATH}"
+        server.shutdown()
 
 
 # The chapters that run longest: `test` runs these in English, solved, whose other cells are the same.

@@ -1,70 +1,19 @@
 """The web edition in Chromium, served under a path of its own as GitHub Pages does."""
 
 import functools
-import gzip
 import html
-import http.server
-import io
 import re
-import threading
-from pathlib import Path
 from urllib.parse import parse_qs, quote, urldefrag, urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from browser import needs_chromium, wait_until
 from bs4 import BeautifulSoup
-from common import BASE_PATH, PAGES, PLAYGROUNDS, TRAININGS, numbers, outputs
+from common import PAGES, PLAYGROUNDS, TRAININGS, numbers, outputs
 
 LANGUAGES = ("zh", "en")
 
 pytestmark = needs_chromium
-
-
-@functools.cache
-def compressed(path):
-    return gzip.compress(path.read_bytes())
-
-
-class Pages(http.server.SimpleHTTPRequestHandler):
-    """Serves as GitHub Pages does: below BASE_PATH, compressed, with 404.html for what is missing.
-
-    Pages share a context; so that each loads all that it needs, only MathJax may be cached.
-    """
-
-    def send_head(self):
-        path = Path(self.translate_path(self.path.partition("?")[0]))
-        path = path / "index.html" if path.is_dir() else path
-        found = path.is_file()
-        path = path if found else Path(self.directory) / "404.html"
-        kind = self.guess_type(path)
-        text = kind.startswith(("text/", "image/svg")) or "javascript" in kind
-        body = compressed(path) if text else path.read_bytes()
-        self.send_response(200 if found else 404)
-        self.send_header("Content-Type", kind)
-        if text:
-            self.send_header("Content-Encoding", "gzip")
-        self.send_header("Cache-Control", "max-age=600" if "/mathjax/" in self.path else "no-store")
-        self.send_header("Content-Length", len(body))
-        self.end_headers()
-        return io.BytesIO(body)
-
-    def translate_path(self, path):
-        inside = path.startswith(BASE_PATH + "/")
-        return super().translate_path(path.removeprefix(BASE_PATH) if inside else "/nowhere")
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    """Serve the site on loopback; give its address."""
-    handler = functools.partial(Pages, directory=site)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}{BASE_PATH}"
-        server.shutdown()
 
 
 @pytest.fixture
@@ -732,6 +681,7 @@ def test_pages_opened_from_files(open_page, site):
         rendered(page)
         assert page.locator("article mjx-container").count() > 30
         assert page.locator("[data-playground] .playground").count() == 1
+        assert page.locator("[data-exercise] form").count()
         assert page.locator("[data-training] #current").get_attribute("d")
         page.goto((site / language / "search.html").as_uri() + "?q=SGD")
         page.locator("#results a").first.wait_for()

@@ -9,7 +9,7 @@ import random
 
 import numpy as np
 import pytest
-from browser import needs_chromium, wait_until
+from browser import needs_chromium
 from bs4 import BeautifulSoup
 from common import ROOT, read
 from test_web_browser import barriers
@@ -340,23 +340,17 @@ def test_only_exercises_without_an_experiment_are_plain():
 # In the reader's hands
 
 
-KEPT = "Object.entries(localStorage).filter(([key]) => key.startsWith('momentum-lab/')).sort()"
-
-
 @pytest.fixture
-def open_exercises(new_page, site):
-    """Give a function that opens a chapter's page from its file, at its exercises."""
+def open_exercises(new_page, address):
+    """Give a function that opens a chapter's page at its exercises.
+
+    Not from its file: of pages from files that follow one another, Chromium may open one with
+    an old state of localStorage, and leave it with that.
+    """
 
     def open_exercises(language, name, page=None, **options):
-        left = page and page.evaluate(KEPT)
-        page = page or new_page(("file:",), **options)
-
-        def opened():
-            """Open it; on a busy machine, what the page before has kept may not be there at once."""
-            page.goto((site / language / f"{name}.html").as_uri(), wait_until="domcontentloaded")
-            return left in (None, page.evaluate(KEPT))
-
-        wait_until(opened, 60, "the page has what the one before has kept")
+        page = page or new_page((address,), **options)
+        page.goto(f"{address}/{language}/{name}.html", wait_until="domcontentloaded")
         page.locator("[data-exercise]").first.scroll_into_view_if_needed()
         page.locator("[data-exercise] .done").first.wait_for(state="attached")
         return page
