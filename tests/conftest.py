@@ -130,7 +130,14 @@ def address(site):
 
 
 # The chapters that run longest: `test` runs these in English, solved, whose other cells are the same.
-LONG = ("momentum-distributed", "momentum-fast", "momentum-real", "momentum-today")
+LONG = (
+    "momentum-clinic",
+    "momentum-distributed",
+    "momentum-fast",
+    "momentum-real",
+    "momentum-today",
+    "momentum-when",
+)
 
 
 @pytest.hookimpl(tryfirst=True)  # before those marked deep are left out
