@@ -5,6 +5,8 @@ from numbers import Integral
 import numpy as np
 from mxnet import nd
 
+_generator = np.random.RandomState()  # to make one takes ten times as long as to seed it
+
 
 def linreg(X, w, b):
     """Linear regression: the prediction ``X·w + b``.
@@ -87,29 +89,50 @@ def data_iter(batch_size, num_examples, X, y):
             raise TypeError(f"{name} must be an NDArray, got {type(array).__name__}: {array!r:.50}")
     if len(X) != len(y):
         raise ValueError(f"X and y must have the same length, got {len(X)} and {len(y)}")
-    for name, count in (("batch_size", batch_size), ("num_examples", num_examples)):
-        if not isinstance(count, Integral) or isinstance(count, bool):
-            raise TypeError(f"{name} must be a positive integer, got {count!r}")
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
+    _check_count("batch_size", batch_size)
+    _check_count("num_examples", num_examples)
     if num_examples > len(X):
         raise ValueError(f"num_examples must be at most len(X) = {len(X)}, got {num_examples}")
     # The checks run at the call; a generator's own body would wait for the first minibatch.
     return _minibatches(int(batch_size), int(num_examples), X, y)
 
 
-_generator = np.random.RandomState()  # seeded for each epoch; a new one takes ten times as long
+def random_order(num_examples):
+    """Draw the order in which `data_iter` takes the examples of an epoch.
 
+    Parameters
+    ----------
+    num_examples : int
+        At least 1.
 
-def _minibatches(batch_size, num_examples, X, y):
+    Returns
+    -------
+    numpy.ndarray of int, shape (num_examples,)
+        The indices 0, ..., ``num_examples - 1``, shuffled anew, and repeatable as there.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `num_examples` is not an integer, or less than 1.
+    """
+    _check_count("num_examples", num_examples)
     # MXNet's own shuffle gives another order on another platform; NumPy has frozen RandomState's.
     # Its seed comes from MXNet as one float32 in [0, 1): C++ lays down the engine and how it makes
     # such a number, but not how it draws integers. Times 2**24, float32's precision, it is exact.
-    seed = int(nd.random.uniform().asscalar() * 2**24)
+    _generator.seed(int(nd.random.uniform().asscalar() * 2**24))
+    return _generator.permutation(num_examples)
+
+
+def _check_count(name, count):
+    if not isinstance(count, Integral) or isinstance(count, bool):
+        raise TypeError(f"{name} must be a positive integer, got {count!r}")
+    if count < 1:
+        raise ValueError(f"{name} must be at least 1, got {count}")
+
+
+def _minibatches(batch_size, num_examples, X, y):
     # int32, not NDArray's default float32, which cannot tell whole numbers apart above 2**24.
-    _generator.seed(seed)
-    order = _generator.permutation(num_examples)
-    order = nd.array(order, dtype="int32")  # the same name: an epoch keeps but one of them
+    order = nd.array(random_order(num_examples), dtype="int32")
     X, y = X.take(order), y.take(order)  # one gather an epoch: each minibatch is a slice of it
     for start in range(0, num_examples, batch_size):
         yield X[start : start + batch_size], y[start : start + batch_size]

@@ -58,7 +58,7 @@ class GivenOrders:
 
     def shuffle(self, order):
         """Put a list of indices into the next order."""
-        order[:] = next(self.orders).asnumpy().tolist()
+        order[:] = next(self.orders).tolist()
 
 
 class NoFigure:
@@ -151,17 +151,11 @@ def deviations():
         For each variant, the largest relative deviation of a recorded loss from the chapter's, and
         the largest absolute deviation of a parameter at the end.
     """
-    from mxnet import nd
-
     import utils
 
     names = definitions(CHAPTER, "data")
     start, _ = names["init_params"]()  # and the chapter draws its orders after them
-    examples = nd.arange(len(names["y"]), dtype="int32")
-    orders = []
-    for _ in range(3):
-        ((_, order),) = utils.data_iter(len(examples), len(examples), examples, examples)
-        orders.append(order)
+    orders = [utils.random_order(len(names["y"])) for _ in range(3)]
     trained = fast("many", "train-columns", "grid")
     trained["random"] = GivenOrders(orders)
     variants = {
@@ -175,7 +169,7 @@ def deviations():
     found = {}
     arrays = [_numbers([one]).astype("float32") for one in (names["X"], names["y"], *start)]
     arrays[0], arrays[3] = arrays[0].reshape(-1, 2), arrays[3].reshape(())
-    arrays.append(np.concatenate([order.asnumpy() for order in orders]))
+    arrays.append(np.concatenate(orders))
     variants["NumPy"] = partial(numpy_jax.numpy_run, *arrays)
     if RIVALS.exists():
         given = _jax_on(arrays)
@@ -212,7 +206,7 @@ def _torch_on(names, start, orders):
         return params, [torch.zeros_like(param) for param in params]
 
     def data_iter(batch_size, X, y):
-        order = tensor(next(orders)).long()
+        order = torch.as_tensor(next(orders))
         return zip(X[order].split(batch_size), y[order].split(batch_size))
 
     given = {name: tensor(names[name]) for name in ("X", "y")}

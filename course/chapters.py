@@ -109,26 +109,24 @@ def with_ones(X):
 
 # Taught in momentum-fast.
 def gradient_matrices(X, y, batch_size, lrs):
-    examples = nd.arange(len(X), dtype="int32")
     rows = np.column_stack([with_ones(X), -y.asnumpy().ravel()])
     width, starts = rows.shape[1], np.arange(0, len(X), batch_size)
     Z = np.zeros((len(lrs), len(starts) * batch_size, width), dtype=X.dtype)
     for epoch in Z:
-        # one minibatch of all indices: in the order of minibatches taken one by one
-        ((order, _),) = utils.data_iter(len(X), len(X), examples, examples)
-        epoch[: len(X)] = rows[order.asnumpy()]
+        # in the order in which data_iter takes the examples
+        epoch[: len(X)] = rows[utils.random_order(len(X))]
     # divide by a minibatch's size, multiply by the learning rate; the last row by 0
     sizes = np.minimum(batch_size, len(X) - starts)
     factors = np.outer(lrs, 1 / sizes).reshape((-1, 1, 1)) * (np.arange(width) < width - 1)
-    # batch_dot makes one matrix product for each minibatch
-    Z = nd.array(Z.reshape((-1, batch_size, width)), dtype=X.dtype)
-    return nd.batch_dot(Z * nd.array(factors, dtype=X.dtype), Z, transpose_a=True)
+    # one product of matrices for each minibatch
+    Z = Z.reshape((-1, batch_size, width))
+    return (Z * factors.astype(X.dtype)).swapaxes(1, 2) @ Z
 
 
 # Taught in momentum-fast.
-def update_matrices(F, gradients, kept):
-    left = F.concat(-gradients, gradients, dim=1)
-    return F.broadcast_add(F.concat(left, F.zeros_like(left), dim=2), kept)
+def update_matrices(gradients, mom):
+    identity = np.broadcast_to(np.eye(gradients.shape[1]), gradients.shape)
+    return np.block([[identity - gradients, -mom * identity], [gradients, mom * identity]])
 
 
 # Taught in momentum-fast.
@@ -138,25 +136,23 @@ class Products(gluon.HybridBlock):
         super().__init__()
         self.hybridize()
 
-    def hybrid_forward(self, F, gradients, kept, state):
+    def hybrid_forward(self, F, matrices, state):
         def multiply(matrix, state):
             state = F.dot(matrix, state)
             return state, state
 
-        states, _ = F.contrib.foreach(multiply, update_matrices(F, gradients, kept), state)
+        states, _ = F.contrib.foreach(multiply, matrices, state)
         return F.concat(F.expand_dims(state, axis=0), states, dim=0)
 
 
 # Taught in momentum-fast.
 def train_least_squares(products, params, X, y, batch_size, lrs, mom):
     gradients = gradient_matrices(X, y, batch_size, lrs)
-    size = gradients.shape[1]
-    # kron puts each number times the identity matrix in the number's place
-    kept = nd.array([np.kron([[1, -mom], [0, mom]], np.eye(size))], dtype=X.dtype)
-    weights = [number for param in params for number in param.asnumpy().ravel()]
-    state = nd.array([*weights, 1] + [0] * size, dtype=X.dtype).reshape((-1, 1))
-    states = products(gradients, kept, state)
-    return nd.slice_axis(states, axis=1, begin=0, end=size - 1)
+    matrices = nd.array(update_matrices(gradients, mom), dtype=X.dtype)
+    weights = [param.asnumpy().ravel() for param in params]
+    state = np.concatenate([*weights, [1], np.zeros(gradients.shape[1])])
+    states = products(matrices, nd.array(state.reshape((-1, 1)), dtype=X.dtype))
+    return nd.slice_axis(states, axis=1, begin=0, end=gradients.shape[1] - 1)
 
 
 # Taught in momentum-fast.
@@ -167,8 +163,7 @@ class AllUpdates(gluon.HybridBlock):
         self.updates = updates
         self.hybridize()
 
-    def hybrid_forward(self, F, gradients, kept, state):
-        matrices = update_matrices(F, gradients, kept)
+    def hybrid_forward(self, F, matrices, state):
         distance = 1
         while distance < self.updates:
             first = F.slice_axis(matrices, axis=0, begin=0, end=distance)
@@ -213,12 +208,12 @@ class Columns(gluon.HybridBlock):
 # Taught in momentum-fast.
 def train_columns(columns, params, X, y, batch_size, lr_row, factors, mom_row):
     gradients = gradient_matrices(X, y, batch_size, factors)
-    gradients = nd.concat(gradients, nd.zeros_like(gradients[:1]), dim=0)
+    gradients = np.concatenate([gradients, np.zeros_like(gradients[:1])])
     one = nd.ones((1, 1), dtype=X.dtype)
     weights = nd.concat(*(param.reshape((-1, 1)) for param in params), one, dim=0)
     shape = len(weights), mom_row.size
     W, lr, mom = (nd.broadcast_to(array, shape) for array in (weights, lr_row, mom_row))
-    return columns(gradients, lr, mom, W, nd.zeros_like(W))
+    return columns(nd.array(gradients, dtype=X.dtype), lr, mom, W, nd.zeros_like(W))
 
 
 # Taught in momentum-adam.

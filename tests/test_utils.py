@@ -100,6 +100,8 @@ def test_the_order_is_the_same_on_every_platform():
     mx.random.seed(3)
     y = nd.arange(200_000, dtype="int32")
     ((_, order),) = utils.data_iter(len(y), len(y), y, y)
+    mx.random.seed(3)
+    np.testing.assert_array_equal(order.asnumpy(), utils.random_order(len(y)))
     order = order.asnumpy()
     assert order[:5].tolist() == [120199, 81618, 11945, 19027, 110984]
     mx.random.seed(3)
@@ -149,6 +151,8 @@ def test_a_count_below_one_is_refused_by_name_and_value(name, count):
     counts = {"batch_size": 3, "num_examples": 10, name: count}
     with pytest.raises(ValueError, match=f"{name} must be at least 1, got {count}"):
         utils.data_iter(**counts, X=X, y=Y)
+    with pytest.raises(ValueError, match=f"num_examples must be at least 1, got {count}"):
+        utils.random_order(count)
 
 
 @pytest.mark.parametrize("count", [1.5, 3.0, float("nan"), True, None, "{3}", [3], nd.ones(1)])

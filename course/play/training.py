@@ -3,7 +3,6 @@
 import numpy as np
 import traitlets
 from matplotlib.figure import Figure
-from mxnet import nd
 
 import utils
 from course.chapters import Products, quadratic_losses, train_least_squares, with_ones
@@ -154,9 +153,8 @@ def start(init_params, num_features):
 
 def shuffled(num_examples, num_epochs):
     """Give the order of the examples in each epoch, as `utils.data_iter` makes it."""
-    rows = nd.arange(num_examples, dtype="int32")
-    epochs = (utils.data_iter(num_examples, num_examples, rows, rows) for _ in range(num_epochs))
-    return np.concatenate([order.asnumpy() for epoch in epochs for order, _ in epoch])
+    orders = [utils.random_order(num_examples) for _ in range(num_epochs)]
+    return np.concatenate(orders).astype("int32")
 
 
 def retrained(X, y, init_params, lr, mom, batch_size, num_epochs):
