@@ -125,7 +125,8 @@ def gradient_matrices(X, y, batch_size, lrs):
 
 # Taught in momentum-fast.
 def update_matrices(gradients, mom):
-    identity = np.broadcast_to(np.eye(gradients.shape[1]), gradients.shape)
+    identity = np.eye(gradients.shape[1], dtype=gradients.dtype)
+    identity = np.broadcast_to(identity, gradients.shape)
     return np.block([[identity - gradients, -mom * identity], [gradients, mom * identity]])
 
 
@@ -157,7 +158,7 @@ def train_least_squares(products, params, X, y, batch_size, lrs, mom):
 
 # Taught in momentum-fast.
 class AllUpdates(gluon.HybridBlock):
-    # as Products, but with all updates together
+    # as Products, but all at once; updates is their number, which a graph does not see
     def __init__(self, updates):
         super().__init__()
         self.updates = updates

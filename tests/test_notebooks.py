@@ -24,6 +24,7 @@ VOLATILE = {
         "fused-time",
         "compiled-time",
         "least-squares-time",
+        "losses-time",
         "all-updates-time",
         "grid-time",
     )

@@ -717,7 +717,7 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "s averages the gradient's absolute values, not its squares.",
     ),
     "of m": (
-        "s 里平方的是 m，不是梯度。",
+        "s 里平方的是 m，或者是它与梯度之差，而不是梯度。",
         "it is m, or its difference from the gradient, that is squared in s, not the gradient.",
     ),
     "m for g": (
@@ -808,10 +808,13 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "the decay is added to the gradient, and so enters m and s, and is divided by √s: that is Adam "
         "with L2. AdamW's decay stays outside and touches x alone.",
     ),
-    "x in m": ("x 进了 m；m 只平均梯度。", "x enters m, which is to average the gradient alone."),
+    "x in m": (
+        "x 进了 m（是衰减吗？）；m 只平均梯度。",
+        "x enters m (as a decay?), which is to average the gradient alone.",
+    ),
     "x in s": (
-        "x 进了 s；s 只平均梯度的平方。",
-        "x enters s, which is to average squares of the gradient.",
+        "x 进了 s（是衰减吗？）；s 只平均梯度的平方。",
+        "x enters s (as a decay?), which is to average squares of the gradient.",
     ),
     "number": updates.NAMES["number"],
     "no root": (
@@ -846,11 +849,11 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     ),
     "nadam": (
         "分子里除了 m 还单独有梯度：那是 Nadam 的往前多看一步。",
-        "beside m the gradient stands in the numerator by itself, as in Nadam, which looks ahead.",
+        "besides m, the gradient stands in the numerator by itself, as in Nadam, which looks ahead.",
     ),
     "m and old m": (
         "分子里除了新的 m 还有旧的 m。",
-        "beside the new m the old one stands in the numerator.",
+        "besides the new m, the old one stands in the numerator.",
     ),
     "x replaced": (
         "参数原来的值丢了：x 被替换了。是不是把 param -= … 写成了 param[:] = …？",
@@ -896,10 +899,10 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
     ),
     "elements": updates.NAMES["elements"],
     "unequal": (
-        "各个参数的更新不一样，前面的是 {first}，后面的是 {last}：有的行是不是没有写进循环，或者循环里改了 "
-        "lr、t 这样的变量？",
+        "各个参数的更新不一样，前面的是 {first}，后面的是 {last}：是不是有的行没有写进循环，或者循环里有 "
+        "return，或者循环里改了 lr、t 这样的变量？",
         "the parameters are updated differently, an early one by {first}, a late one by {last}. Is a line "
-        "outside the loop, or a variable such as `lr` or `t` changed inside it?",
+        "outside the loop, a `return` inside it, or a variable such as `lr` or `t` changed there?",
     ),
     "m unknown": (
         "新的 m 不是旧的 m 和 g 的线性组合：应当是两者的加权平均。",
@@ -914,7 +917,7 @@ NAMES |= {name: updates.NAMES[name] for name in ("x lost", "returned")} | {
         "whatever the factors, the step is not of the form of m over the root of s and ε.",
     ),
     "c": (
-        "c 是一个数，不是 η、β₁ᵗ 这些该有的因子之积：看看那里的系数是怎么算的。",
+        "c 是一个数，不是 η、1−β₁ᵗ 这些该有的因子之积：看看那里的系数是怎么算的。",
         "c is a number, but no product of factors such as η or 1−β₁ᵗ. How is what stands there computed?",
     ),
     "repeated": (

@@ -337,13 +337,13 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
     ),
     "uphill": (
         {"step": lambda o: -o.lr * o.c},
-        "步子的符号反了：应当减去，否则损失上升。",
+        "步子的正负号反了：应当减去，否则损失会上升。",
         "the step has the wrong sign: subtract it, or the loss will rise.",
     ),
     "uphill, all": (
         {"step": lambda o: -o.lr * o.c, "rate": lambda o: -o.lr * o.wd},
-        "步子的符号反了：应当减去，否则损失上升。",
-        "the step has the wrong sign: subtract it, or the loss will rise.",
+        "步子和衰减的正负号都反了：两者都应当减去，否则损失会上升。",
+        "step and decay both have the wrong sign: subtract them, or the loss will rise.",
     ),
     "no lr": (
         {"step": lambda o: o.c, "rate": lambda o: o.wd},
@@ -394,7 +394,7 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
     ),
     "batch size squared": (
         {"g": lambda o: o.grad / o.size**2},
-        "除了两次 batch_size。",
+        "梯度除以了两次 batch_size。",
         "the gradient is divided by batch_size twice.",
     ),
     "times batch size": (
@@ -432,6 +432,43 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "权重衰减加进了 c 里的梯度，被取了符号；它应当在符号之外。",
         "the decay is added to the gradient in c, and its sign is taken; it belongs outside.",
     ),
+    "step over batch size": (
+        {"step": lambda o: o.lr * o.c / o.size},
+        "步子除以了 batch_size；该除以它的只有梯度，而且要在混合之前。",
+        "the step is divided by batch_size; only the gradient is to be, before it is mixed in.",
+    ),
+    "absolute value": (
+        {"c": lambda o: abs(o.mixed)},
+        "取的是绝对值，应当取符号。",
+        "the absolute value is taken; it is to be the sign.",
+    ),
+    "signs of gradients": (
+        {"g": lambda o: np.sign(o.grad)},
+        "先取了梯度的符号，再混合、平均：符号要在混合之后取，缓冲区平均的是梯度本身。",
+        "the sign is taken of the gradient, before it is mixed and averaged; it is to be taken of the "
+        "mixture, and the buffer averages the gradient itself.",
+    ),
+    "lr in the buffer": (
+        {"kg": lambda o: o.lr * (1 - o.b2)},
+        "缓冲区里的 g 多乘了 lr：lr 只用在步子和衰减里。",
+        "in the buffer g is multiplied by lr, which belongs to the step and the decay alone.",
+    ),
+    "no bracket around 1−β₁": (
+        {"mixed": lambda o: o.cm * o.m + 1 - o.b1 * o.g},
+        "步子里的 1−β₁ 漏了括号：乘 g 的应当是整个 (1−β₁)。",
+        "in the step 1−β₁ lacks its brackets: all of (1−β₁) is to multiply g.",
+    ),
+    "no bracket around 1−β₂": (
+        {"kept": lambda o: o.km * o.m + 1 - o.b2 * o.g},
+        "缓冲区里的 1−β₂ 漏了括号：乘 g 的应当是整个 (1−β₂)。",
+        "in the buffer 1−β₂ lacks its brackets: all of (1−β₂) is to multiply g.",
+    ),
+    "no bracket around the decay": (
+        {"rate": lambda o: -o.wd},
+        "衰减被加上了，也没有乘 lr：符号与衰减之和是不是漏了括号？",
+        "the decay is added, and not multiplied by lr. Are the brackets missing around the sum of the "
+        "sign and the decay?",
+    ),
     "x replaced": (
         {"step": lambda o: o.x + o.lr * o.c},
         "参数原来的值丢了：是不是把 param -= … 写成了 param[:] = …？",
@@ -440,7 +477,7 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
 }
 for _name, _part, _of, _zh, _en in (
     ("without lr", "rate", lambda o: o.wd, "漏乘了 lr", "is not multiplied by lr"),
-    ("of the wrong sign", "rate", lambda o: -o.lr * o.wd, "的符号反了", "has the wrong sign"),
+    ("of the wrong sign", "rate", lambda o: -o.lr * o.wd, "的正负号反了", "has the wrong sign"),
     ("without λ", "rate", lambda o: o.lr, "没有乘 weight_decay", "lacks its factor weight_decay"),
     ("by lr²", "rate", lambda o: o.lr**2 * o.wd, "乘了两次 lr", "is multiplied by lr twice"),
     ("twice", "rate", lambda o: 2 * o.lr * o.wd, "做了两次", "is made twice"),
@@ -452,7 +489,7 @@ for _name, _part, _of, _zh, _en in (
         "除以了批量大小",
         "is divided by batch_size",
     ),
-    ("alone", "rate", lambda o: 1 - o.lr * o.wd, "没有减去，只剩下它", "is kept instead of x"),
+    ("alone", "rate", lambda o: 1 - o.lr * o.wd, "", ""),  # said below
     ("a number", "decayed", lambda _: 1, "没有乘 x", "is not multiplied by x"),
     ("of g", "decayed", lambda o: o.g, "乘的是 g，不是 x", "multiplies g instead of x"),
     ("of sum", "decayed", lambda o: o.grad, "乘的是 g，不是 x", "multiplies g instead of x"),
@@ -482,6 +519,26 @@ for _part, _own, _others, _zh, _en in (
         f"{_zh}的正负号反了。",
         f"{_en} has the wrong sign.",
     )
+for _name, *_said in (  # of numbers that nobody wrote
+    ("cm 1", "步子里旧的 m 没有乘以 β₁。", "in the step the old m is not multiplied by β₁."),
+    ("km 1", "缓冲区里旧的 m 没有乘以 β₂。", "in the buffer the old m is not multiplied by β₂."),
+    (
+        "km 0",
+        "缓冲区里没有留下旧的 m；它应当乘以 β₂，留在里面。",
+        "the old m does not stay in the buffer; it should, multiplied by β₂.",
+    ),
+    (
+        "kg 0",
+        "g 没有进缓冲区；它应当乘以 1−β₂，加在里面。",
+        "g does not get into the buffer; it should, multiplied by 1−β₂.",
+    ),
+    (
+        "decay alone",
+        "旧的 x 只剩下 lr·weight_decay·x：那一份是该减去的。",
+        "only lr·weight_decay·x is left of the old x; that is what is to be subtracted.",
+    ),
+):
+    MISTAKES[_name] = (MISTAKES[_name][0], *_said)
 
 
 def _seen(update, setting, shapes):
@@ -540,9 +597,10 @@ def _named(seen, lines=(0, 1)):
 
 _KEPT = (
     "原地更新：写 {0}[:] = …；写 {0} = … 只是让名字指向一个新的数组，写 {1}[i] = … 只是把它放进列表，"
-    "下次更新都会忘掉。",
+    "到下次更新时，新的数组都已经丢了。也可能是漏写了更新 {0} 的那一行。",
     "Update in place: `{0}[:] = …`. With `{0} = …` the name is just bound to a new array, and "
-    "`{1}[i] = …` just puts one into the list: the next update knows neither.",
+    "`{1}[i] = …` just puts one into the list: the next update knows neither. Or is the line "
+    "that updates {0} missing?",
 )
 STILL = {
     "not all": (
@@ -572,8 +630,8 @@ ELSEWHERE = (
     (
         "参数不对：除去衰减 lr·weight_decay·x，每个元素应当走 +lr 或 −lr，方向由 c 的符号定；"
         "c 由旧的 m 和 g 混合而成。",
-        "the parameters are not right: beside the decay, lr·weight_decay·x, every element is to move "
-        "by +lr or −lr, by the sign of c, which mixes the old m and g.",
+        "the parameters are not right: apart from the decay, lr·weight_decay·x, every element is to "
+        "move by +lr or −lr, by the sign of c, which mixes the old m and g.",
     ),
     (
         "缓冲区不对：m ← β₂m + (1−β₂)g，g 是平均梯度。",
