@@ -1033,6 +1033,10 @@ def _quotient(form, before, after, news, decay):
             return None
         uphill.append(np.sign(new * n))
         f = KINDS[kind][0](arrays[of])
+        floor = 1e-6
+        if first == "m*":  # it is not read but computed: what cancels out in it, the step has lost
+            kept = setting[1] * arrays["old m"]
+            floor = 0.01 * (abs(kept) + abs(n - kept)) / abs(n)
         if kind == "inside":
             design, target = np.column_stack([f, 1 + 0 * f]), (n / step) ** 2
         else:
@@ -1044,7 +1048,7 @@ def _quotient(form, before, after, news, decay):
             design = design[:, 1:]
         if not np.isfinite(design).all() or not np.isfinite(target).all():
             return None
-        found, error, good = _solve(design, target, 1e-6 * abs(target))
+        found, error, good = _solve(design, target, floor * abs(target))
         if not good:
             return None
         zero = [0.0] if kind == "none" else []
