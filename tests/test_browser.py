@@ -113,7 +113,7 @@ def run_the_chapter(lab, page, language):
 
 @pytest.mark.parametrize("languages", [["zh"], pytest.param(["zh", "en"], marks=pytest.mark.deep)])
 def test_the_chapter_runs_in_jupyterlab(new_page, lab, languages):
-    """Also where its link to the other language leads; and back."""
+    """In Chinese, and in `deep` in English too; its link leads to the other language, and back."""
     page = new_page(lab.own, viewport=VIEWPORT)
     page.goto(lab.address("my/zh/momentum-scratch.ipynb"))
     run_the_chapter(lab, page, "zh")

@@ -17,6 +17,7 @@ from course.chapters import (
     Columns,
     Epoch,
     Products,
+    gradient_matrices,
     in_minibatches,
     quadratic_losses,
     sgd_momentum,
@@ -24,6 +25,7 @@ from course.chapters import (
     train_columns,
     train_compiled,
     train_least_squares,
+    update_matrices,
     with_ones,
 )
 from course.measuring import count_operators
@@ -188,9 +190,14 @@ def test_each_step_saves_operators_or_calls():
 
 
 def test_a_run_for_each_column_would_take_over_two_hundred_times_the_multiplications():
-    """Step 5's products, of 8 × 8 matrices, beside the columns' of one 4 × 4 matrix an update."""
-    products = sum(300 - 2**power for power in range(9))
-    assert 200 < products * 8**3 / (300 * 4**2) < 250
+    X, y, _ = made(1000, 2)
+    gradients = gradient_matrices(X, y, 10, [0.2, 0.2, 0.02])
+    updates, size, _ = gradients.shape
+    _, double, _ = update_matrices(gradients, 0.9).shape
+    rounds = [2**k for k in range(updates.bit_length())]
+    assert len(rounds) == 9
+    products = sum(updates - distance for distance in rounds)
+    assert 200 < products * double**3 / (updates * size**2) < 250
 
 
 def test_expanded_the_quadratic_form_is_wrong_by_a_few_per_cent():
@@ -204,6 +211,7 @@ def test_expanded_the_quadratic_form_is_wrong_by_a_few_per_cent():
     H, c, constant = A.T @ A / len(A), A.T @ labels / len(A), (labels**2).mean() / 2
     expanded = (w * (H @ w)).sum(axis=0) / 2 - c @ w + constant
     assert expanded.dtype == "float32" and 14 < constant < 18
+    assert np.median(exact) == pytest.approx(5e-5, rel=0.1)
     assert 0.01 < np.median(abs(expanded / exact - 1)) < 0.1
     np.testing.assert_allclose(quadratic_losses(X, y, nd.array(w)), exact, rtol=1e-3)
 

@@ -162,6 +162,8 @@ def test_a_count_that_is_no_integer_is_refused_by_name_and_value(name, count):
     with pytest.raises(TypeError) as error:
         utils.data_iter(**counts, X=X, y=Y)
     assert str(error.value) == f"{name} must be a positive integer, got {count!r}"
+    with pytest.raises(TypeError, match="num_examples must be a positive integer"):
+        utils.random_order(count)
 
 
 @pytest.mark.parametrize("num_examples", [11, 10**30])

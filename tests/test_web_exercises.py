@@ -420,7 +420,6 @@ def test_what_is_done_stays_over_a_reload_and_in_the_other_language(open_exercis
     right = [right_text(field) for field in question.fields[:count]]
     page = open_exercises("en", name)
     page.evaluate("localStorage.clear()")
-    page.reload(wait_until="domcontentloaded")
     page = open_exercises("en", name, page)
     done = page.locator(f"[data-exercise='{cell}'] .done")
     assert not done.is_visible()

@@ -469,6 +469,31 @@ MISTAKES = {  # {name: (the parts in place of PARTS, zh, en)}
         "the decay is added, and not multiplied by lr. Are the brackets missing around the sum of the "
         "sign and the decay?",
     ),
+    "cm 1": (
+        {"cm": lambda _: 1},
+        "步子里旧的 m 没有乘以 β₁。",
+        "in the step the old m is not multiplied by β₁.",
+    ),
+    "km 1": (
+        {"km": lambda _: 1},
+        "缓冲区里旧的 m 没有乘以 β₂。",
+        "in the buffer the old m is not multiplied by β₂.",
+    ),
+    "km 0": (
+        {"km": lambda _: 0},
+        "缓冲区里没有留下旧的 m；它应当乘以 β₂，留在里面。",
+        "the old m does not stay in the buffer; it should, multiplied by β₂.",
+    ),
+    "kg 0": (
+        {"kg": lambda _: 0},
+        "g 没有进缓冲区；它应当乘以 1−β₂，加在里面。",
+        "g does not get into the buffer; it should, multiplied by 1−β₂.",
+    ),
+    "decay alone": (
+        {"rate": lambda o: 1 - o.lr * o.wd},
+        "旧的 x 只剩下 lr·weight_decay·x：那一份是该减去的。",
+        "only lr·weight_decay·x is left of the old x; that is what is to be subtracted.",
+    ),
     "x replaced": (
         {"step": lambda o: o.x + o.lr * o.c},
         "参数原来的值丢了：是不是把 param -= … 写成了 param[:] = …？",
@@ -489,7 +514,6 @@ for _name, _part, _of, _zh, _en in (
         "除以了批量大小",
         "is divided by batch_size",
     ),
-    ("alone", "rate", lambda o: 1 - o.lr * o.wd, "", ""),  # said below
     ("a number", "decayed", lambda _: 1, "没有乘 x", "is not multiplied by x"),
     ("of g", "decayed", lambda o: o.g, "乘的是 g，不是 x", "multiplies g instead of x"),
     ("of sum", "decayed", lambda o: o.grad, "乘的是 g，不是 x", "multiplies g instead of x"),
@@ -501,12 +525,12 @@ FACTORS = {
     "1−β₁": lambda o: 1 - o.b1,
     "β₂": lambda o: o.b2,
     "1−β₂": lambda o: 1 - o.b2,
-} | {n: lambda _, n=float(n): n for n in ("1", "0", "0.9", "0.1", "0.99", "0.01")}
+} | {n: lambda _, n=float(n): n for n in ("0.9", "0.1", "0.99", "0.01")}
 for _part, _own, _others, _zh, _en in (
-    ("cm", "β₁", "β₂ 1−β₂ 1 0.9", "步子里旧的 m ", "in the step the old m"),
+    ("cm", "β₁", "β₂ 1−β₂ 0.9", "步子里旧的 m ", "in the step the old m"),
     ("cg", "1−β₁", "β₂ 1−β₂ 0.1", "步子里的 g ", "in the step g"),
-    ("km", "β₂", "β₁ 1−β₁ 1−β₂ 1 0 0.99", "缓冲区里旧的 m ", "in the buffer the old m"),
-    ("kg", "1−β₂", "β₁ 1−β₁ β₂ 0 0.01", "缓冲区里的 g ", "in the buffer g"),
+    ("km", "β₂", "β₁ 1−β₁ 1−β₂ 0.99", "缓冲区里旧的 m ", "in the buffer the old m"),
+    ("kg", "1−β₂", "β₁ 1−β₁ β₂ 0.01", "缓冲区里的 g ", "in the buffer g"),
 ):
     for _other in _others.split():
         MISTAKES[f"{_part} {_other}"] = (
@@ -519,26 +543,6 @@ for _part, _own, _others, _zh, _en in (
         f"{_zh}的正负号反了。",
         f"{_en} has the wrong sign.",
     )
-for _name, *_said in (  # of numbers that nobody wrote
-    ("cm 1", "步子里旧的 m 没有乘以 β₁。", "in the step the old m is not multiplied by β₁."),
-    ("km 1", "缓冲区里旧的 m 没有乘以 β₂。", "in the buffer the old m is not multiplied by β₂."),
-    (
-        "km 0",
-        "缓冲区里没有留下旧的 m；它应当乘以 β₂，留在里面。",
-        "the old m does not stay in the buffer; it should, multiplied by β₂.",
-    ),
-    (
-        "kg 0",
-        "g 没有进缓冲区；它应当乘以 1−β₂，加在里面。",
-        "g does not get into the buffer; it should, multiplied by 1−β₂.",
-    ),
-    (
-        "decay alone",
-        "旧的 x 只剩下 lr·weight_decay·x：那一份是该减去的。",
-        "only lr·weight_decay·x is left of the old x; that is what is to be subtracted.",
-    ),
-):
-    MISTAKES[_name] = (MISTAKES[_name][0], *_said)
 
 
 def _seen(update, setting, shapes):
